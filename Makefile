@@ -1,0 +1,54 @@
+# Everything is run through here; `make` alone says what there is.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= $(firstword $(foreach version,3.11 3.12 3.13,$(if $(shell command -v python$(version)),python$(version))) python3)
+ENVIRONMENT := .venv
+BIN := $(ENVIRONMENT)/bin
+READY := $(ENVIRONMENT)/.ready
+
+.PHONY: help demo test lint format compile-pipeline lock clean
+
+help: ## Say what each target does
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info[:2] <= (3, 13); \
+	sys.exit(None if ok else "Rollcall needs Python 3.11 to 3.13, and $(PYTHON) is " + sys.version.split()[0] + ". Say which: make PYTHON=/path/to/python3.11")'
+	@echo "Making the environment in $(ENVIRONMENT) (once; 2 to 5 minutes)"
+	@$(PYTHON) -m venv --clear $(ENVIRONMENT)
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY) ## Make a synthetic cohort, train on it, show the leaderboard (OUT=runs/demo)
+	@$(BIN)/rollcall demo $(if $(OUT),--output $(OUT))
+
+test: $(READY) ## Run every test, the end-to-end one included
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+
+lint: $(READY) ## Check style, types and the layering of the modules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(READY) ## Rewrite the code in the house style
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+compile-pipeline: $(READY) ## Write the pipelines' YAML to pipelines/compiled/
+	@$(BIN)/rollcall compile
+
+COMPILE_LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate
+
+lock: $(READY) ## Resolve requirements/*.in anew, with hashes (add UPGRADE=--upgrade for newer versions)
+	cd requirements && ../$(COMPILE_LOCK) $(UPGRADE) data.in train.in dev.in --output-file dev.txt
+	cd requirements && ../$(COMPILE_LOCK) data.in train.in --constraints dev.txt --output-file train.txt
+	cd requirements && ../$(COMPILE_LOCK) data.in --constraints dev.txt --output-file data.txt
+
+clean: ## Remove the environment, the runs and every cache
+	rm -rf $(ENVIRONMENT) build runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

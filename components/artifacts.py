@@ -1,0 +1,128 @@
+"""Outputs that are whole or not there, and the digests that prove it."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components.errors import ContractError, DigestError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CHUNK = 1 << 20
+
+
+def _temporary_name(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside `path`: renamed on success, deleted on failure."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _temporary_name(path)
+    try:
+        yield temporary
+        os.replace(temporary, path)  # noqa: PTH105 - the one atomic call, on every system
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_directory(path: Path) -> Iterator[Path]:
+    """Yield an empty directory beside `path`; on success it takes the place of `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _temporary_name(path)
+    temporary.mkdir()
+    try:
+        yield temporary
+        if path.exists():
+            shutil.rmtree(path)
+        temporary.rename(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def parquet_writer(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+    """Open a Parquet file (zstd) that appears under its name only when it is complete."""
+    with (
+        atomic_file(path) as temporary,
+        pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
+    ):
+        yield writer
+
+
+def write_table(path: Path, table: pa.Table) -> None:
+    """Write one table whole."""
+    with parquet_writer(path, table.schema) as writer:
+        writer.write_table(table)
+
+
+def open_table(path: Path, schema: pa.Schema) -> pq.ParquetFile:
+    """Open a Parquet file that has to be of `schema`.
+
+    Raises:
+        ContractError: the file is missing, is no Parquet, or has other columns.
+    """
+    try:
+        file = pq.ParquetFile(path)
+    except (OSError, pa.ArrowException) as error:
+        raise ContractError(f"{path.name} cannot be read as Parquet: {error}") from error
+    if not file.schema_arrow.equals(schema):
+        file.close()
+        raise ContractError(
+            f"{path.name} has other columns than agreed:\n{file.schema_arrow}\nwanted:\n{schema}"
+        )
+    return file
+
+
+def read_table(path: Path, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table:
+    """Read a table of `schema`, or some of its columns.
+
+    Raises:
+        ContractError: as `open_table`.
+    """
+    with open_table(path, schema) as file:
+        return file.read(columns=columns)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's content in hex, read in chunks."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def digests_of(directory: Path) -> dict[str, str]:
+    """SHA-256 of every file below `directory`, by its relative name, sorted."""
+    files = sorted(path for path in directory.rglob("*") if path.is_file())
+    return {path.relative_to(directory).as_posix(): sha256_of(path) for path in files}
+
+
+def verify_digests(directory: Path, expected: dict[str, Any]) -> None:
+    """Hold the files of `directory` against the digests that were written with them.
+
+    Raises:
+        DigestError: a file is missing or its content differs; the message names all of them.
+    """
+    problems = []
+    for name, digest in sorted(expected.items()):
+        path = directory / name
+        if not path.is_file():
+            problems.append(f"{name} is missing")
+        elif sha256_of(path) != digest:
+            problems.append(f"{name} was changed")
+    if problems:
+        raise DigestError(f"{directory.name}: {'; '.join(problems)}. Do not use it; restore it.")

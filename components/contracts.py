@@ -1,0 +1,233 @@
+"""What passes between two steps: Arrow schemas, small values and their JSON.
+
+Every table is Parquet (zstd). The files of a step's output directory are named here too, so that
+the writer and the reader of a file cannot drift apart.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Final
+
+import pyarrow as pa
+
+from components.errors import ContractError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+FRAME_SIZE: Final = 224
+"""Width and height in pixels of every frame that a backbone sees."""
+
+
+class Role(enum.StrEnum):
+    """What a person is to the school. The order is the order of the model's role output."""
+
+    STUDENT = "student"
+    STAFF = "staff"
+    VISITOR = "visitor"
+
+
+class Split(enum.StrEnum):
+    """The side of the evaluation on which a frame stands."""
+
+    TRAIN = "train"
+    CALIBRATION = "calibration"
+    TEST = "test"
+    GAP = "gap"
+    """Between two blocks of one clip; used by nobody."""
+
+
+class Reason(enum.StrEnum):
+    """Why a clip was rejected: one code a cause, so that rejects can be counted."""
+
+    BAD_NAME = "bad_name"
+    NOT_IN_ROSTER = "not_in_roster"
+    CONSENT_MISSING = "consent_missing"
+    CONSENT_EXPIRED = "consent_expired"
+    EMPTY = "empty"
+    UNREADABLE = "unreadable"
+    NO_VIDEO = "no_video"
+    TOO_SHORT = "too_short"
+    TOO_LONG = "too_long"
+    DUPLICATE = "duplicate"
+    CONFLICTING_PERSON = "conflicting_person"
+    NO_FRAMES = "no_frames"
+
+
+CLIPS: Final = pa.schema(
+    [
+        pa.field("clip_id", pa.string(), nullable=False),
+        pa.field("uri", pa.string(), nullable=False),
+        pa.field("etag", pa.string()),
+        pa.field("bytes", pa.int64(), nullable=False),
+        pa.field("person_id", pa.string(), nullable=False),
+        pa.field("role", pa.string(), nullable=False),
+        pa.field("session", pa.string(), nullable=False),
+        pa.field("duration_s", pa.float64(), nullable=False),
+        pa.field("fps", pa.float64()),
+        pa.field("width", pa.int32(), nullable=False),
+        pa.field("height", pa.int32(), nullable=False),
+        pa.field("codec", pa.string(), nullable=False),
+        pa.field("consent_expires_on", pa.date32()),
+        pa.field("shard", pa.int32(), nullable=False),
+    ]
+)
+"""One row a clip. `clip_id` is the first 16 hex digits of the SHA-256 of its content."""
+
+FRAME_KEY: Final = pa.schema(
+    [
+        pa.field("clip_id", pa.string(), nullable=False),
+        pa.field("person_id", pa.string(), nullable=False),
+        pa.field("role", pa.string(), nullable=False),
+        pa.field("session", pa.string(), nullable=False),
+        pa.field("index", pa.int32(), nullable=False),
+        pa.field("time_s", pa.float64(), nullable=False),
+    ]
+)
+"""Which frame it is: `index` counts the sampled frames of a clip from 0, dropped ones included."""
+
+FRAMES: Final = pa.schema(
+    [
+        *FRAME_KEY,
+        pa.field("jpeg", pa.binary(), nullable=False),
+        pa.field("sharpness", pa.float32(), nullable=False),
+        pa.field("brightness", pa.float32(), nullable=False),
+        pa.field("dhash", pa.uint64(), nullable=False),
+        pa.field("face_box", pa.list_(pa.float32(), 4)),
+    ]
+)
+"""One row a frame. `jpeg` is FRAME_SIZE square RGB; `sharpness` the variance of its Laplacian,
+`brightness` its mean luma (0 to 255), `face_box` x, y, width, height as parts of the square."""
+
+REJECTS: Final = pa.schema(
+    [
+        pa.field("uri", pa.string(), nullable=False),
+        pa.field("clip_id", pa.string()),
+        pa.field("step", pa.string(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("detail", pa.string(), nullable=False),
+    ]
+)
+"""One row a clip that did not get through, with a `Reason`."""
+
+INDEX: Final = pa.schema(
+    [
+        *FRAME_KEY,
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("random_split", pa.string(), nullable=False),
+        pa.field("transaction", pa.string(), nullable=False),
+        pa.field("person", pa.int32(), nullable=False),
+        pa.field("role_label", pa.int32(), nullable=False),
+    ]
+)
+"""One row a frame of the dataset, in the row order of its feature files. `split` is the honest
+side; `random_split` what a split of frames at random would have made of it, kept to show the leak.
+`person` is an index into Classes.people, or STRANGER."""
+
+STRANGER: Final = -1
+"""The person label of somebody the model is never trained on."""
+
+
+def features_schema(dimension: int) -> pa.Schema:
+    """Schema of one backbone's features: the frame's key and a float16 vector of `dimension`."""
+    return pa.schema(
+        [
+            pa.field("clip_id", pa.string(), nullable=False),
+            pa.field("index", pa.int32(), nullable=False),
+            pa.field("feature", pa.list_(pa.float16(), dimension), nullable=False),
+        ]
+    )
+
+
+# Names of the files inside the directories that pass between steps.
+FRAMES_FILE: Final = "frames.parquet"
+REJECTS_FILE: Final = "rejects.parquet"
+INDEX_FILE: Final = "index.parquet"
+SAMPLES_FILE: Final = "samples.parquet"
+CLASSES_FILE: Final = "classes.json"
+AUDIT_FILE: Final = "audit.json"
+BACKBONES_FILE: Final = "backbones.json"
+EMBEDDING_FILE: Final = "embedding.json"
+
+
+def features_file(backbone: str) -> str:
+    """Name of the file that holds the features of `backbone`, in a shard or a dataset."""
+    return f"features-{backbone}.parquet"
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A clip that did not get through."""
+
+    uri: str
+    step: str
+    reason: Reason
+    detail: str
+    clip_id: str | None = None
+
+
+def rejects_table(rejects: Iterable[Reject]) -> pa.Table:
+    """Turn rejects into a table of schema REJECTS."""
+    return pa.Table.from_pylist([asdict(reject) for reject in rejects], schema=REJECTS)
+
+
+@dataclass(frozen=True)
+class Classes:
+    """What the indices of the model's outputs mean.
+
+    Attributes:
+        people: pseudonyms, in the order of the person output.
+        role_of_person: for each person the index of its role in `roles`.
+        roles: role names, in the order of the role output.
+    """
+
+    people: tuple[str, ...]
+    role_of_person: tuple[int, ...]
+    roles: tuple[str, ...] = tuple(Role)
+
+    def __post_init__(self) -> None:
+        if len(self.people) != len(self.role_of_person):
+            raise ContractError(
+                f"classes: {len(self.people)} people but {len(self.role_of_person)} roles of them"
+            )
+        if len(set(self.people)) != len(self.people):
+            raise ContractError("classes: a person stands in it twice")
+        if any(not 0 <= role < len(self.roles) for role in self.role_of_person):
+            raise ContractError(f"classes: a role index is outside 0..{len(self.roles) - 1}")
+
+    def check_labels(self, labels: Iterable[int], *, where: str) -> None:
+        """Refuse any person label that is neither STRANGER nor an index into `people`.
+
+        Raises:
+            ContractError: a label is out of range; the message names the range, not the person.
+        """
+        wrong = sorted({label for label in labels if not STRANGER <= label < len(self.people)})
+        if wrong:
+            raise ContractError(
+                f"{where}: person labels {wrong[:5]} are outside {STRANGER}..{len(self.people) - 1}"
+            )
+
+    def write(self, path: Path) -> None:
+        """Write as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> Classes:
+        """Read what `write` wrote.
+
+        Raises:
+            ContractError: the file is not such JSON.
+        """
+        try:
+            raw = json.loads(path.read_text(encoding="utf-8"))
+            return cls(
+                people=tuple(raw["people"]),
+                role_of_person=tuple(raw["role_of_person"]),
+                roles=tuple(raw["roles"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ContractError(f"{path.name} is not a classes file: {error!r}") from error

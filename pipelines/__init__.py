@@ -1,0 +1,1 @@
+"""The pipelines, where their steps run, and the command that drives them."""
