@@ -103,6 +103,16 @@ FRAMES: Final = pa.schema(
 """One row a frame. `jpeg` is FRAME_SIZE square RGB; `sharpness` the variance of its Laplacian,
 `brightness` its mean luma (0 to 255), `face_box` x, y, width, height as parts of the square."""
 
+FRAME_INDEX: Final = pa.schema(
+    [
+        *FRAME_KEY,
+        pa.field("sharpness", pa.float32(), nullable=False),
+        pa.field("brightness", pa.float32(), nullable=False),
+        pa.field("dhash", pa.uint64(), nullable=False),
+    ]
+)
+"""One row a frame of a shard's features, in their row order: FRAMES without the pictures."""
+
 REJECTS: Final = pa.schema(
     [
         pa.field("uri", pa.string(), nullable=False),
