@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import shutil
 import uuid
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 from components.errors import ContractError, DigestError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 CHUNK = 1 << 20
@@ -94,6 +95,26 @@ def read_table(path: Path, schema: pa.Schema, columns: list[str] | None = None) 
     """
     with open_table(path, schema) as file:
         return file.read(columns=columns)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a JSON object, readable by people and the same on every run."""
+    path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        ContractError: the file is missing or holds something else.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ContractError(f"{path.name} cannot be read as JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ContractError(f"{path.name} holds a {type(value).__name__}, not a JSON object")
+    return value
 
 
 def sha256_of(path: Path) -> str:

@@ -162,6 +162,13 @@ CLASSES_FILE: Final = "classes.json"
 AUDIT_FILE: Final = "audit.json"
 BACKBONES_FILE: Final = "backbones.json"
 EMBEDDING_FILE: Final = "embedding.json"
+MODEL_FILE: Final = "model.keras"
+EDGE_MODEL_FILE: Final = "model.tflite"
+METRICS_FILE: Final = "metrics.json"
+CURVES_FILE: Final = "curves.json"
+CONFUSION_FILE: Final = "confusion.json"
+LINEAGE_FILE: Final = "lineage.json"
+LEADERBOARD_FILE: Final = "leaderboard.json"
 
 
 def features_file(backbone: str) -> str:

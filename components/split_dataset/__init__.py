@@ -1,0 +1,1 @@
+"""Gathers the shards' features into one dataset whose sides share no session."""

@@ -1,0 +1,1 @@
+"""Trains one backbone's head on cached features, and builds the model that ships."""

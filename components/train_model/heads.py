@@ -1,0 +1,169 @@
+"""The head: standardised features in, a probability for each person and each role out.
+
+It starts from shrinkage LDA with a temperature chosen on the calibration frames, then trains for a
+few epochs, and keeps the weights with the best calibration loss, the start included: training can
+only help. The role is the sum of its people's probabilities, a Dense layer of zeros and ones that
+is not trained, so that the two outputs never contradict each other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+import scipy.optimize
+import scipy.special
+
+from components.train_model.lda import Discriminant, fit_lda
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from components.contracts import Classes
+
+    Predictions = dict[str, npt.NDArray[np.float32]]
+
+BATCH_SIZE = 256
+PATIENCE = 2
+"""Epochs without a better calibration loss before training stops."""
+LARGEST_LOG_TEMPERATURE = 8.0
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some rows of a dataset: features [n, D], person and role labels [n]."""
+
+    features: npt.NDArray[np.float16]
+    person: npt.NDArray[np.int32]
+    role: npt.NDArray[np.int32]
+
+    def __len__(self) -> int:
+        """How many rows."""
+        return len(self.person)
+
+
+@dataclass
+class Curves:
+    """One value an epoch; epoch 0 is the LDA start."""
+
+    epoch: list[int] = field(default_factory=list)
+    loss: list[float] = field(default_factory=list)
+    accuracy: list[float] = field(default_factory=list)
+    calibration_loss: list[float] = field(default_factory=list)
+    calibration_accuracy: list[float] = field(default_factory=list)
+
+    def add(self, epoch: int, train: dict[str, float], calibration: dict[str, float]) -> None:
+        """Note an epoch."""
+        self.epoch.append(epoch)
+        self.loss.append(float(train["loss"]))
+        self.accuracy.append(float(train["person_accuracy"]))
+        self.calibration_loss.append(float(calibration["loss"]))
+        self.calibration_accuracy.append(float(calibration["person_accuracy"]))
+
+
+@dataclass(frozen=True)
+class Head:
+    """A trained head and how it came about."""
+
+    model: keras.Model
+    curves: Curves
+    shrinkage: float
+    temperature: float
+    best_epoch: int
+
+    def predict(self, features: npt.NDArray[np.float16]) -> Predictions:
+        """Probabilities `person` [n, people] and `role` [n, roles]."""
+        result = self.model.predict(features, batch_size=4 * BATCH_SIZE, verbose=0)
+        return {name: np.asarray(values) for name, values in result.items()}
+
+
+def train_head(train: Rows, calibration: Rows, classes: Classes, *, epochs: int, seed: int) -> Head:
+    """Train a head.
+
+    Args:
+        train: the frames to learn from.
+        calibration: the frames that choose the temperature and the epoch to keep. Where there are
+            none (a handful of frames a person), the training frames have to.
+        classes: the meaning of the labels.
+        epochs: passes over the features at the most; 0 keeps the LDA start.
+        seed: of the order of the batches.
+
+    Raises:
+        ValueError: there is no frame to train on.
+    """
+    keras.utils.set_random_seed(seed)
+    judge = calibration if len(calibration) else train
+    start = fit_lda(train.features, train.person, len(classes.people))
+    temperature = choose_temperature(start, judge)
+    model = build_head(start, temperature, classes)
+    curves = Curves()
+    curves.add(0, _evaluate(model, train), _evaluate(model, judge))
+    best, best_weights = 0, model.get_weights()
+    for epoch in range(1, epochs + 1):
+        history = model.fit(train.features, _targets(train), batch_size=BATCH_SIZE, verbose=0)
+        measured = {name: values[-1] for name, values in history.history.items()}
+        curves.add(epoch, measured, _evaluate(model, judge))
+        if curves.calibration_loss[-1] < curves.calibration_loss[best]:
+            best, best_weights = epoch, model.get_weights()
+        elif epoch - best >= PATIENCE:
+            break
+    model.set_weights(best_weights)
+    return Head(model, curves, start.shrinkage, temperature, best)
+
+
+def build_head(start: Discriminant, temperature: float, classes: Classes) -> keras.Model:
+    """Make the head that computes softmax(LDA / temperature), compiled for training."""
+    roles = np.zeros((len(classes.people), len(classes.roles)), np.float32)
+    roles[np.arange(len(classes.people)), classes.role_of_person] = 1
+    features = keras.Input((len(start.weights),), name="features")
+    standard = keras.layers.Normalization(
+        mean=start.standardisation.mean,
+        variance=start.standardisation.scale**2,
+        name="standardise",
+    )(features)
+    logits = keras.layers.Dense(len(classes.people), name="logits")
+    role_of = keras.layers.Dense(len(classes.roles), use_bias=False, trainable=False, name="role")
+    person = keras.layers.Softmax(name="person")(logits(standard))
+    model = keras.Model(features, {"person": person, "role": role_of(person)}, name="head")
+    logits.set_weights([start.weights / temperature, start.bias / temperature])
+    role_of.set_weights([roles])
+    model.compile(
+        optimizer=keras.optimizers.Adam(1e-4),
+        loss=dict.fromkeys(("person", "role"), "sparse_categorical_crossentropy"),
+        metrics={"person": "accuracy", "role": "accuracy"},
+    )
+    return model
+
+
+def choose_temperature(start: Discriminant, rows: Rows) -> float:
+    """The divisor of the logits under which `rows` are most likely.
+
+    LDA knows the spread within the training clips only, and so is far too sure of itself on others
+    (Guo, Pleiss, Sun and Weinberger, On Calibration of Modern Neural Networks, ICML 2017).
+    """
+    standard = start.standardisation
+    logits = ((rows.features - standard.mean) / standard.scale) @ start.weights + start.bias
+
+    def loss(log_temperature: float) -> float:
+        log_probabilities = scipy.special.log_softmax(logits / np.exp(log_temperature), axis=1)
+        return float(-log_probabilities[np.arange(len(rows)), rows.person].mean())
+
+    bounds = (-LARGEST_LOG_TEMPERATURE, LARGEST_LOG_TEMPERATURE)
+    found = scipy.optimize.minimize_scalar(loss, bounds=bounds, method="bounded")
+    return float(np.exp(found.x))
+
+
+def _targets(rows: Rows) -> dict[str, npt.NDArray[np.int32]]:
+    return {"person": rows.person, "role": rows.role}
+
+
+def _evaluate(model: keras.Model, rows: Rows) -> dict[str, Any]:
+    return model.evaluate(
+        rows.features,
+        _targets(rows),
+        batch_size=4 * BATCH_SIZE,
+        verbose=0,
+        return_dict=True,
+    )

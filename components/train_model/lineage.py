@@ -1,0 +1,45 @@
+"""What a model was made from."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from components.contracts import Split
+
+if TYPE_CHECKING:
+    from components.train_model.dataset import Dataset
+
+LIBRARIES = (
+    "keras",
+    "numpy",
+    "openvino",
+    "opencv-python-headless",
+    "scipy",
+    "tensorflow",
+    "tensorflow-cpu",
+)
+
+
+def describe(dataset: Dataset, parameters: dict[str, Any]) -> dict[str, Any]:
+    """The clips on each side, the parameters, and the versions of the code and the libraries."""
+    return {
+        "code_version": version("rollcall"),
+        "parameters": parameters,
+        "clips": {
+            side: np.unique(dataset.clip_id[dataset.split == side]).tolist()
+            for side in (Split.TRAIN, Split.CALIBRATION, Split.TEST)
+        },
+        "python": platform.python_version(),
+        "libraries": {name: found for name in LIBRARIES if (found := _version(name))},
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:  # tensorflow goes by one of two names
+        return None
