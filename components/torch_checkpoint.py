@@ -33,10 +33,10 @@ MAX_BYTES: Final = 1 << 30
 MAX_PICKLE_BYTES: Final = 1 << 24
 
 _ALLOWED_OPCODES: Final = frozenset({
-    "PROTO", "STOP", "MARK", "GLOBAL", "REDUCE", "BUILD", "BINPERSID", "NONE", "NEWTRUE", "NEWFALSE",
-    "BININT", "BININT1", "BININT2", "LONG1", "BINUNICODE", "EMPTY_DICT", "SETITEM", "SETITEMS",
-    "EMPTY_LIST", "APPEND", "APPENDS", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3",
-    "BINPUT", "LONG_BINPUT", "BINGET", "LONG_BINGET",
+    "PROTO", "STOP", "MARK", "GLOBAL", "REDUCE", "BUILD", "BINPERSID", "NONE", "NEWTRUE",
+    "NEWFALSE", "BININT", "BININT1", "BININT2", "LONG1", "BINUNICODE", "EMPTY_DICT", "SETITEM",
+    "SETITEMS", "EMPTY_LIST", "APPEND", "APPENDS", "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2",
+    "TUPLE3", "BINPUT", "LONG_BINPUT", "BINGET", "LONG_BINGET",
 })  # fmt: skip
 _DTYPES: Final = {
     "DoubleStorage": "<f8",
@@ -153,13 +153,13 @@ def _load(stream: io.BytesIO) -> Any:  # noqa: ANN401 - whatever the pickle says
     """Read one pickle once its opcodes have passed, so that none is executed before."""
     start = stream.tell()
     try:
-        for opcode, argument, position in pickletools.genops(stream):
+        for opcode, argument, _ in pickletools.genops(stream):
             if opcode.name not in _ALLOWED_OPCODES:
                 raise BackboneError(f"the checkpoint uses the pickle opcode {opcode.name}: refused")
             # The memo is an array: an index from nowhere would allocate gigabytes.
-            if opcode.name == "LONG_BINPUT" and argument > MAX_PICKLE_BYTES:
+            if opcode.name == "LONG_BINPUT" and int(argument or 0) > MAX_PICKLE_BYTES:
                 raise BackboneError("the checkpoint has an impossible memo index")
-            if position - start > MAX_PICKLE_BYTES:
+            if stream.tell() - start > MAX_PICKLE_BYTES:
                 raise BackboneError("the checkpoint has an impossibly long pickle")
         stream.seek(start)
         return _Unpickler(stream).load()

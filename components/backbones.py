@@ -1,0 +1,376 @@
+"""The one table of backbones: what is embedded with, trained on and fine-tuned.
+
+All of `keras.applications` at 224 x 224 and EfficientNet-Lite 0 to 2. A backbone takes pixels as
+they are decoded; its own preprocessing is part of its graph, so that no step can get it wrong.
+
+Keras is imported inside the functions: the data steps read the table only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import enum
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from components import efficientnet_lite
+from components.contracts import FRAME_SIZE
+from components.errors import BackboneError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import keras
+
+DOWNLOAD_TIMEOUT_S: Final = 10.0
+"""Longest silence of the server of the weights, in seconds, before the download is given up."""
+
+
+class Preprocessing(enum.StrEnum):
+    """What happens to RGB pixels from 0 to 255 (the modes of keras.applications.imagenet_utils)."""
+
+    TF = "tf"
+    """To [-1, 1]."""
+    TORCH = "torch"
+    """To [0, 1], then ImageNet's mean and standard deviation of each channel."""
+    CAFFE = "caffe"
+    """To BGR, then ImageNet's mean of each channel; not scaled."""
+    LITE = "lite"
+    """(x - 127) / 128, what EfficientNet-Lite was trained with."""
+    INCLUDED = "included"
+    """The application's own layers do it."""
+
+
+class Weights(enum.StrEnum):
+    """Where the weights of a backbone came from."""
+
+    IMAGENET = "imagenet"
+    NONE = "none"
+    FOLDER = "folder"
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A row of the table.
+
+    Attributes:
+        name: as in `keras.applications`, or EfficientNetLite0 to 2.
+        preprocessing: what its graph begins with.
+        weights_file: name of the ImageNet weights as published: Keras' download, or the torch
+            checkpoint inside the Python package of an EfficientNet-Lite.
+        license: what the ImageNet weights were released under (SPDX).
+    """
+
+    name: str
+    preprocessing: Preprocessing
+    weights_file: str
+    license: str
+
+    @property
+    def is_lite(self) -> bool:
+        """Whether it is an EfficientNet-Lite, which is not in `keras.applications`."""
+        return self.name in efficientnet_lite.LITES
+
+    @property
+    def own_weights_file(self) -> str:
+        """The other name its weights may have in a folder: what `save_weights` writes."""
+        return f"{self.name}.weights.h5"
+
+
+def _rows(
+    preprocessing: Preprocessing, license_: str, files: dict[str, str]
+) -> Iterator[tuple[str, Backbone]]:
+    for name, file in files.items():
+        yield name, Backbone(name, preprocessing, file, license_)
+
+
+def _numbered(pattern: str, file: str, numbers: list[str]) -> dict[str, str]:
+    return {pattern.format(n): file.format(n.lower()) for n in numbers}
+
+
+_KERNELS: Final = "weights_tf_dim_ordering_tf_kernels_notop.h5"
+_SIZES: Final = ["Tiny", "Small", "Base", "Large", "XLarge"]
+
+BACKBONES: Final[dict[str, Backbone]] = dict(
+    [
+        *_rows(
+            Preprocessing.INCLUDED, "MIT", _numbered("ConvNeXt{}", "convnext_{}_notop.h5", _SIZES)
+        ),
+        *_rows(
+            Preprocessing.TORCH,
+            "BSD-3-Clause",
+            _numbered("DenseNet{}", "densenet{}_" + _KERNELS, ["121", "169", "201"]),
+        ),
+        *_rows(
+            Preprocessing.INCLUDED,
+            "Apache-2.0",
+            _numbered("EfficientNetB{}", "efficientnetb{}_notop.h5", [str(n) for n in range(8)])
+            | _numbered(
+                "EfficientNetV2{}",
+                "efficientnetv2-{}_notop.h5",
+                ["B0", "B1", "B2", "B3", "S", "M", "L"],
+            )
+            | _numbered(
+                "MobileNetV3{}",
+                "weights_mobilenet_v3_{}_224_1.0_float_no_top_v2.h5",
+                ["Small", "Large"],
+            ),
+        ),
+        *_rows(
+            Preprocessing.TF,
+            "Apache-2.0",
+            {
+                "InceptionResNetV2": f"inception_resnet_v2_{_KERNELS}",
+                "InceptionV3": f"inception_v3_{_KERNELS}",
+                "MobileNet": "mobilenet_1_0_224_tf_no_top.h5",
+                "MobileNetV2": "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
+                "NASNetLarge": "nasnet_large_no_top.h5",
+                "NASNetMobile": "nasnet_mobile_no_top.h5",
+            },
+        ),
+        *_rows(Preprocessing.TF, "MIT", {"Xception": f"xception_{_KERNELS}"}),
+        *_rows(
+            Preprocessing.CAFFE,
+            "MIT",
+            _numbered("ResNet{}", "resnet{}_" + _KERNELS, ["50", "101", "152"]),
+        ),
+        *_rows(
+            Preprocessing.TF,
+            "MIT",
+            _numbered("ResNet{}V2", "resnet{}v2_" + _KERNELS, ["50", "101", "152"]),
+        ),
+        *_rows(
+            Preprocessing.CAFFE,
+            "CC-BY-4.0",
+            _numbered("VGG{}", "vgg{}_" + _KERNELS, ["16", "19"]),
+        ),
+        *_rows(
+            Preprocessing.LITE,
+            "Apache-2.0",
+            {
+                "EfficientNetLite0": "efficientnet-lite0-57934424.pth",
+                "EfficientNetLite1": "efficientnet-lite1-77cc7160.pth",
+                "EfficientNetLite2": "efficientnet-lite2-9656183e.pth",
+            },
+        ),
+    ]
+)
+"""Every backbone by name."""
+
+
+def find_backbone(name: str) -> Backbone:
+    """The row of `name`.
+
+    Raises:
+        BackboneError: there is none; the message lists the nearest names.
+    """
+    if name in BACKBONES:
+        return BACKBONES[name]
+    by_lower = {known.lower(): known for known in BACKBONES}
+    near = difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.4)
+    nearest = ", ".join(by_lower[n] for n in near)
+    raise BackboneError(
+        f"there is no backbone {name!r}"
+        + (f"; nearest: {nearest}" if near else f"; known: {', '.join(BACKBONES)}")
+    )
+
+
+def find_weights(name: str, weights: str) -> tuple[Weights, Path | None]:
+    """Say where the weights of `name` will come from, without reading or downloading them.
+
+    Args:
+        name: a name of the table.
+        weights: "imagenet", "none", or a folder. In a folder a backbone's file is called
+            `<name>.weights.h5` (what `save_weights` of the application without its top writes) or
+            as it was published (`weights_file`). A folder stands in for a download; the weights of
+            EfficientNet-Lite are installed, so that they need no file there, but one is preferred.
+
+    Returns:
+        The source, and the file where it is a local one.
+
+    Raises:
+        BackboneError: the name is unknown, `weights` is neither, or the folder lacks the file.
+    """
+    backbone = find_backbone(name)
+    if weights == Weights.NONE:
+        return Weights.NONE, None
+    if weights != Weights.IMAGENET:
+        file = _file_in_folder(backbone, Path(weights))
+        if file is not None:
+            return Weights.FOLDER, file
+    if backbone.is_lite:
+        return Weights.IMAGENET, efficientnet_lite.checkpoint_path(name)
+    return Weights.IMAGENET, None
+
+
+def build_backbone(name: str, weights: str = Weights.IMAGENET, *, seed: int = 0) -> keras.Model:
+    """Build a backbone that takes pixels and gives features.
+
+    It is made of Keras' own layers and operations, so that `load_model(safe_mode=True)` reads it
+    without custom objects. Seeds Python's, NumPy's and TensorFlow's generators, as random weights
+    are drawn from them.
+
+    Args:
+        name: a name of the table.
+        weights: as `find_weights`.
+        seed: of the random weights.
+
+    Returns:
+        A model uint8 [N, 224, 224, 3] RGB to float32 [N, D]; the network itself is its last layer.
+
+    Raises:
+        BackboneError: as `find_weights`, or the weights cannot be downloaded or do not fit.
+    """
+    backbone = find_backbone(name)
+    source, file = find_weights(name, weights)
+    import keras  # noqa: PLC0415 - slow, and never in a data step
+
+    keras.utils.set_random_seed(seed)
+    network = _build_network(backbone, source, file)
+    shape = (FRAME_SIZE, FRAME_SIZE, 3)
+    pixels = keras.layers.Input(shape, dtype="uint8", name="pixels")
+    features = network(_preprocess(pixels, backbone.preprocessing))
+    return keras.Model(pixels, features, name=f"{name}_backbone")
+
+
+def build_lite_classifier(name: str) -> keras.Model:
+    """Build an EfficientNet-Lite with its ImageNet classifier, to see that its weights are right.
+
+    Returns:
+        A model uint8 [N, 224, 224, 3] RGB to float32 [N, 1000]: the logits of ImageNet's classes.
+
+    Raises:
+        BackboneError: it is no EfficientNet-Lite, or its weights are not installed.
+    """
+    backbone = find_backbone(name)
+    if not backbone.is_lite:
+        raise BackboneError(f"{name} has no classifier here; {list(efficientnet_lite.LITES)} do")
+    import keras  # noqa: PLC0415
+
+    network = efficientnet_lite.build_lite(name, classifier=True)
+    efficientnet_lite.load_imagenet_weights(network, efficientnet_lite.checkpoint_path(name))
+    pixels = keras.layers.Input((FRAME_SIZE, FRAME_SIZE, 3), dtype="uint8", name="pixels")
+    return keras.Model(pixels, network(_preprocess(pixels, backbone.preprocessing)))
+
+
+def _file_in_folder(backbone: Backbone, folder: Path) -> Path | None:
+    if not folder.is_dir():
+        raise BackboneError(
+            f"weights are {Weights.IMAGENET!s}, {Weights.NONE!s} or a folder, and {str(folder)!r} "
+            f"is no folder"
+        )
+    for name in (backbone.own_weights_file, backbone.weights_file):
+        if (folder / name).is_file():
+            return folder / name
+    if backbone.is_lite:
+        return None
+    raise BackboneError(
+        f"{backbone.name}: put {backbone.own_weights_file} or {backbone.weights_file} into the "
+        f"folder of weights, {folder}"
+    )
+
+
+def _build_network(backbone: Backbone, source: Weights, file: Path | None) -> keras.Model:
+    if backbone.is_lite:
+        network = efficientnet_lite.build_lite(backbone.name)
+        if file is not None:
+            _load_file(network, backbone, file)
+        return network
+    if source is Weights.IMAGENET:
+        return _download(backbone)
+    network = _application(backbone, weights=None)
+    if file is not None:
+        _load_file(network, backbone, file)
+        _scale_like_imagenet(network, backbone)
+    return network
+
+
+def _application(backbone: Backbone, *, weights: str | None) -> keras.Model:
+    import keras  # noqa: PLC0415
+
+    builder = getattr(keras.applications, backbone.name)
+    network: keras.Model = builder(
+        include_top=False,
+        weights=weights,
+        input_shape=(FRAME_SIZE, FRAME_SIZE, 3),
+        pooling="avg",
+        name=backbone.name,
+    )
+    return network
+
+
+def _load_file(network: keras.Model, backbone: Backbone, file: Path) -> None:
+    if file.suffix == ".pth":
+        efficientnet_lite.load_imagenet_weights(network, file)
+        return
+    try:
+        network.load_weights(file)
+    except (ValueError, KeyError, OSError) as error:
+        raise BackboneError(
+            f"{file.name} holds no weights of {backbone.name} without its top: {error}"
+        ) from error
+
+
+def _scale_like_imagenet(network: keras.Model, backbone: Backbone) -> None:
+    """Divide EfficientNet's normalised pixels by the root of ImageNet's deviation once more.
+
+    Keras adds that layer with weights="imagenet" only: the weights were trained behind it. Here it
+    goes into the variance of the normalisation before it (keras issue: tensorflow #49930).
+    """
+    if not backbone.name.startswith("EfficientNetB"):
+        return
+    import keras  # noqa: PLC0415
+
+    deviation = (0.229, 0.224, 0.225)
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            mean, variance, *count = layer.get_weights()
+            layer.set_weights([mean, variance * deviation, *count])
+            layer.finalize_state()
+
+
+def _download(backbone: Backbone) -> keras.Model:
+    """Build with Keras' own download, which by itself would wait for a silent server for ever."""
+    try:
+        with _socket_timeout(DOWNLOAD_TIMEOUT_S):
+            return _application(backbone, weights="imagenet")
+    # Keras raises a bare Exception where a download fails; the cause goes into the message.
+    except Exception as error:
+        raise BackboneError(
+            f"{backbone.name}: its ImageNet weights cannot be downloaded ({error}). On a machine "
+            f"without a way out, put {backbone.weights_file}, fetched elsewhere, or "
+            f"{backbone.own_weights_file}, written by save_weights, into a folder, and give that "
+            "folder as the weights"
+        ) from error
+
+
+@contextlib.contextmanager
+def _socket_timeout(seconds: float) -> Iterator[None]:
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+def _preprocess(pixels: Any, preprocessing: Preprocessing) -> Any:  # noqa: ANN401 - Keras tensors
+    """Append the preprocessing to a graph, of layers that load in safe mode."""
+    import keras  # noqa: PLC0415
+
+    if preprocessing is Preprocessing.INCLUDED:
+        return keras.ops.cast(pixels, "float32")
+    if preprocessing is Preprocessing.TF:
+        return keras.layers.Rescaling(1 / 127.5, -1.0)(pixels)
+    if preprocessing is Preprocessing.LITE:
+        return keras.layers.Rescaling(1 / 128, -127 / 128)(pixels)
+    if preprocessing is Preprocessing.TORCH:
+        mean, deviation = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+        scale = [1 / (255 * d) for d in deviation]
+        offset = [-m / d for m, d in zip(mean, deviation, strict=True)]
+        return keras.layers.Rescaling(scale, offset)(pixels)
+    blue_first = keras.ops.flip(pixels, axis=-1)
+    return keras.layers.Rescaling(1.0, [-103.939, -116.779, -123.68])(blue_first)
