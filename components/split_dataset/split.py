@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -39,15 +38,14 @@ from components.errors import ContractError, SourceError
 from components.split_dataset.assign import GAP_PARTS, Plan, SplitOptions, plan_clips, side_at
 from components.split_dataset.audit import audit_index
 from components.split_dataset.gather import Clip, RowReader, locate_clips
+from components.split_dataset.ledger import close_books
 from components.telemetry import step
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from components.telemetry import Progress
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -60,43 +58,58 @@ class SplitSummary:
     strangers: int
 
 
-def split_dataset(shards: Sequence[Path], dataset: Path, options: SplitOptions) -> SplitSummary:
-    """Write the dataset directory: index, features, samples, classes, audit.
+def split_dataset(
+    shards: Sequence[Path],
+    clips: Path,
+    extractions: Sequence[Path],
+    options: SplitOptions,
+    *,
+    dataset: Path,
+    audit: Path,
+) -> SplitSummary:
+    """Gather the shards, label and split them, and prove that nothing leaked or got lost.
 
     Args:
         shards: the directories that embed_frames wrote, in any order.
-        dataset: the directory to make.
+        clips: the directory that ingest_videos wrote.
+        extractions: the directories that extract_frames noted its rejects in.
         options: how to split.
+        dataset: the directory to make: index, features, samples, classes.
+        audit: the directory to make: what was found, the rejects, the books of the source.
 
     Raises:
         SourceError: there is nothing to split.
         LeakError: the audit found a session on both sides.
-        ContractError: a shard is malformed.
+        ContractError: a shard is malformed, or a clip got lost.
     """
-    clips = locate_clips(shards)
-    if not clips:
-        raise SourceError(
-            f"none of the {len(shards)} shards has a frame: see the rejects for the reasons"
-        )
-    plans, strangers = plan_clips(clips, options)
-    classes = classes_of(clip for clip in clips if clip.person_id not in strangers)
-    embedding = merge_embeddings(shards)
-    backbones = [name for name, row in embedding.items() if row["status"] == "succeeded"]
-    with step("split_dataset") as progress, atomic_directory(dataset) as directory:
-        progress.expect(len(clips) * (1 + len(backbones)), "clips")
-        classes.write(directory / CLASSES_FILE)
-        frames = _write_index(shards, clips, plans, classes, options, directory, progress)
-        for name in backbones:
-            _write_features(shards, clips, name, embedding[name]["dimension"], directory, progress)
-        _write_samples(shards, directory)
-        audit = audit_index(directory / INDEX_FILE, classes, options.gap_s, 1 / GAP_PARTS)
-        audit["protocol"]["options"] = asdict(options)
-        write_json(directory / AUDIT_FILE, audit)
-        write_json(directory / EMBEDDING_FILE, embedding)
-    return SplitSummary(len(clips), frames, len(classes.people), len(strangers))
+    found = locate_clips(shards)
+    if not found:
+        raise SourceError("no clip gave a single frame: see the rejects for the reasons")
+    plans, strangers = plan_clips(found, options)
+    classes = classes_of(clip for clip in found if clip.person_id not in strangers)
+    with (
+        step("split_dataset") as progress,
+        atomic_directory(dataset) as data,
+        atomic_directory(audit) as books,
+    ):
+        close_books(clips, extractions, {clip.clip_id for clip in found}, books)
+        embedding = merge_embeddings(shards)
+        gathering = Gathering(shards, found, data, progress)
+        usable = [name for name, row in embedding.items() if row["status"] == "succeeded"]
+        progress.expect(len(found) * (1 + len(usable)), "clips")
+        classes.write(data / CLASSES_FILE)
+        frames = gathering.write_index(plans, classes, options.seed)
+        for name in usable:
+            gathering.write_features(name, embedding[name]["dimension"])
+        gathering.write_samples()
+        write_json(data / EMBEDDING_FILE, embedding)
+        findings = audit_index(data / INDEX_FILE, classes, options.gap_s, 1 / GAP_PARTS)
+        findings["protocol"]["options"] = asdict(options)
+        write_json(books / AUDIT_FILE, findings)
+    return SplitSummary(len(found), frames, len(classes.people), len(strangers))
 
 
-def classes_of(clips: Any) -> Classes:  # noqa: ANN401
+def classes_of(clips: Iterable[Clip]) -> Classes:
     """Number the people who are trained on, sorted by id."""
     role_of = {clip.person_id: Role(clip.role) for clip in clips}
     people = sorted(role_of)
@@ -132,32 +145,61 @@ def _merge(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _write_index(
-    shards: Sequence[Path],
-    clips: Sequence[Clip],
-    plans: dict[str, Plan],
-    classes: Classes,
-    options: SplitOptions,
-    directory: Path,
-    progress: Progress,
-) -> int:
-    label_of = {person: label for label, person in enumerate(classes.people)}
-    frames = 0
-    with ExitStack() as stack:
-        readers = [stack.enter_context(RowReader(s / FRAMES_FILE, FRAME_INDEX)) for s in shards]
-        writer = stack.enter_context(parquet_writer(directory / INDEX_FILE, INDEX))
-        for person, own in groupby(clips, key=lambda clip: clip.person_id):
-            parts = []
-            for clip in own:
-                keys = readers[clip.shard].read(clip.start, clip.count).select(FRAME_KEY.names)
-                parts.append(_label_clip(keys, plans[clip.clip_id]))
-                progress.advance()
-            table = _label_person(
-                pa.concat_tables(parts), label_of.get(person, STRANGER), classes, options.seed
-            )
-            writer.write_table(table)
-            frames += table.num_rows
-    return frames
+@dataclass(frozen=True)
+class Gathering:
+    """Copies the shards' rows, clip by clip in one order, into the dataset's files."""
+
+    shards: Sequence[Path]
+    clips: Sequence[Clip]
+    directory: Path
+    progress: Progress
+
+    def write_index(self, plans: dict[str, Plan], classes: Classes, seed: int) -> int:
+        """Write the index, one person in memory at a time; returns the number of frames."""
+        label_of = {person: label for label, person in enumerate(classes.people)}
+        frames = 0
+        with (
+            self._readers(FRAMES_FILE, FRAME_INDEX) as readers,
+            parquet_writer(self.directory / INDEX_FILE, INDEX) as writer,
+        ):
+            for person, own in groupby(self.clips, key=lambda clip: clip.person_id):
+                parts = []
+                for clip in own:
+                    keys = readers[clip.shard].read(clip.start, clip.count).select(FRAME_KEY.names)
+                    parts.append(_label_clip(keys, plans[clip.clip_id]))
+                    self.progress.advance()
+                label = label_of.get(person, STRANGER)
+                table = _label_person(pa.concat_tables(parts), label, classes, seed)
+                writer.write_table(table)
+                frames += table.num_rows
+        return frames
+
+    def write_features(self, backbone: str, dimension: int) -> None:
+        """Write one backbone's features in the order of the index."""
+        schema, name = features_schema(dimension), features_file(backbone)
+        with (
+            self._readers(name, schema) as readers,
+            parquet_writer(self.directory / name, schema) as writer,
+        ):
+            for clip in self.clips:
+                table = readers[clip.shard].read(clip.start, clip.count)
+                if set(table["clip_id"].unique().to_pylist()) != {clip.clip_id}:
+                    raise ContractError(f"{name}: its rows are not in the order of the frames")
+                writer.write_table(table)
+                self.progress.advance()
+
+    def write_samples(self) -> None:
+        """Put the shards' sample frames together."""
+        with parquet_writer(self.directory / SAMPLES_FILE, FRAMES) as writer:
+            for shard in self.shards:
+                with open_table(shard / SAMPLES_FILE, FRAMES) as file:
+                    for batch in file.iter_batches():
+                        writer.write_batch(batch)
+
+    @contextmanager
+    def _readers(self, name: str, schema: pa.Schema) -> Iterator[list[RowReader]]:
+        with ExitStack() as stack:
+            yield [stack.enter_context(RowReader(s / name, schema)) for s in self.shards]
 
 
 def _label_clip(keys: pa.Table, plan: Plan) -> pa.Table:
@@ -185,31 +227,3 @@ def _label_person(table: pa.Table, label: int, classes: Classes, seed: int) -> p
         .select(INDEX.names)
         .cast(INDEX)
     )
-
-
-def _write_features(
-    shards: Sequence[Path],
-    clips: Sequence[Clip],
-    backbone: str,
-    dimension: int,
-    directory: Path,
-    progress: Progress,
-) -> None:
-    schema, name = features_schema(dimension), features_file(backbone)
-    with ExitStack() as stack:
-        readers = [stack.enter_context(RowReader(shard / name, schema)) for shard in shards]
-        writer = stack.enter_context(parquet_writer(directory / name, schema))
-        for clip in clips:
-            table = readers[clip.shard].read(clip.start, clip.count)
-            if set(table["clip_id"].unique().to_pylist()) != {clip.clip_id}:
-                raise ContractError(f"{name}: its rows are not in the order of the frames")
-            writer.write_table(table)
-            progress.advance()
-
-
-def _write_samples(shards: Sequence[Path], directory: Path) -> None:
-    with parquet_writer(directory / SAMPLES_FILE, FRAMES) as writer:
-        for shard in shards:
-            with open_table(shard / SAMPLES_FILE, FRAMES) as file:
-                for batch in file.iter_batches():
-                    writer.write_batch(batch)

@@ -146,10 +146,17 @@ def read_samples(path: Path, most: int = COMPARED_FRAMES) -> Images:
         for batch in file.iter_batches(16, columns=["jpeg"]):
             for jpeg in batch["jpeg"].to_pylist():
                 if row in wanted:
-                    images[kept] = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB)
+                    images[kept] = _decode(jpeg)
                     kept += 1
                 row += 1
     return images
+
+
+def _decode(jpeg: bytes) -> Images:
+    image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB)
+    if image is None:
+        raise ContractError("a sample frame is not a JPEG")
+    return np.asarray(image, np.uint8)
 
 
 @contextlib.contextmanager

@@ -138,7 +138,7 @@ def build_head(start: Discriminant, temperature: float, classes: Classes) -> ker
 
 
 def choose_temperature(start: Discriminant, rows: Rows) -> float:
-    """The divisor of the logits under which `rows` are most likely.
+    """The divisor of the logits, at least 1, under which `rows` are most likely.
 
     LDA knows the spread within the training clips only, and so is far too sure of itself on others
     (Guo, Pleiss, Sun and Weinberger, On Calibration of Modern Neural Networks, ICML 2017).
@@ -150,7 +150,7 @@ def choose_temperature(start: Discriminant, rows: Rows) -> float:
         log_probabilities = scipy.special.log_softmax(logits / np.exp(log_temperature), axis=1)
         return float(-log_probabilities[np.arange(len(rows)), rows.person].mean())
 
-    bounds = (-LARGEST_LOG_TEMPERATURE, LARGEST_LOG_TEMPERATURE)
+    bounds = (0.0, LARGEST_LOG_TEMPERATURE)
     found = scipy.optimize.minimize_scalar(loss, bounds=bounds, method="bounded")
     return float(np.exp(found.x))
 

@@ -1,0 +1,1 @@
+"""Compares the trained models: the leaderboard, the report and the champion."""

@@ -1,0 +1,1 @@
+"""The exit handler: says how the run ended, whatever happened."""

@@ -1,0 +1,39 @@
+"""The step as KFP sees it."""
+
+from kfp import dsl
+
+
+@dsl.component(base_image="rollcall-data:0.1.0", install_kfp_package=False)
+def split_dataset(
+    features: dsl.Input[list[dsl.Dataset]],
+    clips: dsl.Input[dsl.Dataset],
+    extractions: dsl.Input[list[dsl.Artifact]],
+    stranger_share: float,
+    seed: int,
+    dataset: dsl.Output[dsl.Dataset],
+    audit: dsl.Output[dsl.Artifact],
+) -> None:
+    """Gather the shards and split them so that no session stands on both sides.
+
+    Args:
+        features: What embed_frames wrote, one a shard.
+        clips: What ingest_videos wrote.
+        extractions: What extract_frames noted, one a shard.
+        stranger_share: Part of the visitors that is never trained on.
+        seed: Of the choice of sessions and strangers.
+        dataset: Features of every backbone with split and labels.
+        audit: How it was split, what was rejected and why; small.
+    """
+    from pathlib import Path
+
+    from components.split_dataset.assign import SplitOptions
+    from components.split_dataset.split import split_dataset
+
+    split_dataset(
+        [Path(shard.path) for shard in features],
+        Path(clips.path),
+        [Path(extraction.path) for extraction in extractions],
+        SplitOptions(seed=seed, stranger_share=stranger_share),
+        dataset=Path(dataset.path),
+        audit=Path(audit.path),
+    )

@@ -1,0 +1,45 @@
+"""The step as KFP sees it."""
+
+from kfp import dsl
+
+
+@dsl.component(base_image="rollcall-train:0.1.0", install_kfp_package=False)
+def train_model(
+    backbone: str,
+    dataset: dsl.Input[dsl.Dataset],
+    exported: dsl.Input[dsl.Artifact],
+    epochs: int,
+    seed: int,
+    model: dsl.Output[dsl.Model],
+    metrics: dsl.Output[dsl.Metrics],
+    confusion: dsl.Output[dsl.ClassificationMetrics],
+) -> None:
+    """Train one backbone's head on cached features, and build the model that ships.
+
+    Args:
+        backbone: Name of the backbone, as in keras.applications.
+        dataset: What split_dataset wrote.
+        exported: What export_backbones wrote.
+        epochs: Passes over the features at the most; it stops early.
+        seed: Of everything random.
+        model: model.keras, model.tflite, classes, metrics, curves and lineage.
+        metrics: Accuracy, speed and size.
+        confusion: True role against predicted role, per transaction.
+    """
+    from pathlib import Path
+
+    from components.artifacts import read_json
+    from components.contracts import CONFUSION_FILE
+    from components.metrics import flat_numbers
+    from components.train_model.train import train_model
+
+    output = Path(model.path)
+    measured = train_model(
+        Path(dataset.path), Path(exported.path), backbone, output, epochs=epochs, seed=seed
+    )
+    model.metadata.update(backbone=backbone, status=measured["status"])
+    for name, value in flat_numbers(measured):
+        metrics.log_metric(name, value)
+    if measured["status"] == "succeeded":
+        roles = read_json(output / CONFUSION_FILE)["roles"]
+        confusion.log_confusion_matrix(roles["labels"], roles["matrix"])

@@ -1,0 +1,163 @@
+"""Makes what embed_frames writes, from made-up people whose features are known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pyarrow as pa
+
+from components.artifacts import write_json, write_table
+from components.contracts import (
+    CLIPS,
+    CLIPS_FILE,
+    EMBEDDING_FILE,
+    EXTRACT_FILE,
+    FRAME_INDEX,
+    FRAME_SIZE,
+    FRAMES,
+    FRAMES_FILE,
+    INGEST_FILE,
+    REJECTS_FILE,
+    SAMPLES_FILE,
+    features_file,
+    features_schema,
+    rejects_table,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+BACKBONE = "Tiny"
+DIMENSION = 12
+
+
+@dataclass(frozen=True)
+class FakeClip:
+    """A clip that nobody filmed."""
+
+    person_id: str
+    role: str
+    session: str
+    clip_id: str
+    frames: int = 20
+    frames_per_second: float = 5.0
+
+
+def people(students: int = 3, staff: int = 1, visitors: int = 2, sessions: int = 2) -> list[FakeClip]:
+    """One clip for each session of each person."""
+    roles = ["student"] * students + ["staff"] * staff + ["visitor"] * visitors
+    return [
+        FakeClip(f"p{number}", role, f"s{session}", f"{number:08x}{session:08x}")
+        for number, role in enumerate(roles)
+        for session in range(sessions)
+    ]
+
+
+@dataclass(frozen=True)
+class Shards:
+    """Where everything that split_dataset reads lies."""
+
+    features: list[Path]
+    clips: Path
+    extractions: list[Path]
+
+
+def write_shards(folder: Path, clips: Sequence[FakeClip], shards: int = 2) -> Shards:
+    """Write the clips in `shards` shards, with features in which each person is a point."""
+    parts = [list(clips[number::shards]) for number in range(shards)]
+    features = [_write_shard(folder / f"features{n}", part) for n, part in enumerate(parts)]
+    extractions = [_write_extraction(folder / f"extraction{n}") for n in range(shards)]
+    return Shards(features, _write_clips(folder / "clips", clips), extractions)
+
+
+def _write_shard(folder: Path, clips: Sequence[FakeClip]) -> Path:
+    folder.mkdir(parents=True)
+    keys, vectors = [], []
+    for clip in clips:
+        where = _vector(clip.person_id) + 0.3 * _vector(clip.clip_id)
+        for index in range(clip.frames):
+            keys.append(_key(clip, index))
+            vectors.append((where + 0.05 * _vector(f"{clip.clip_id}{index}")).astype(np.float16))
+    table = pa.Table.from_pylist(keys, FRAME_INDEX)
+    write_table(folder / FRAMES_FILE, table)
+    flat = pa.array(np.concatenate(vectors) if vectors else np.empty(0, np.float16))
+    schema = features_schema(DIMENSION)
+    feature = pa.FixedSizeListArray.from_arrays(flat, DIMENSION)
+    columns = [table["clip_id"].combine_chunks(), table["index"].combine_chunks(), feature]
+    write_table(folder / features_file(BACKBONE), pa.Table.from_arrays(columns, schema=schema))
+    samples = [{**key, "jpeg": _jpeg(key["index"]), "face_box": None} for key in keys[::7]]
+    write_table(folder / SAMPLES_FILE, pa.Table.from_pylist(samples, FRAMES))
+    write_json(folder / EMBEDDING_FILE, {BACKBONE: _embedding(len(keys))})
+    return folder
+
+
+def _key(clip: FakeClip, index: int) -> dict[str, object]:
+    return {
+        "clip_id": clip.clip_id,
+        "person_id": clip.person_id,
+        "role": clip.role,
+        "session": clip.session,
+        "index": index,
+        "time_s": index / clip.frames_per_second,
+        "sharpness": 100.0,
+        "brightness": 128.0,
+        "dhash": index,
+    }
+
+
+def _vector(name: str) -> np.ndarray:
+    return np.random.default_rng(list(name.encode())).normal(size=DIMENSION)
+
+
+def _jpeg(seed: int) -> bytes:
+    noise = np.random.default_rng(seed).integers(0, 255, (8, 8, 3), np.uint8)
+    return cv2.imencode(".jpg", cv2.resize(noise, (FRAME_SIZE, FRAME_SIZE)))[1].tobytes()
+
+
+def _embedding(frames: int) -> dict[str, object]:
+    return {
+        "status": "succeeded",
+        "reason": None,
+        "engine": "openvino",
+        "precision": "f32",
+        "dimension": DIMENSION,
+        "frames": frames,
+        "seconds": 0.5,
+        "images_per_second": frames / 0.5,
+    }
+
+
+def _write_extraction(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    write_table(folder / REJECTS_FILE, rejects_table([]))
+    write_json(folder / EXTRACT_FILE, {"clips": 1, "frames": 20, "seconds": 0.5})
+    return folder
+
+
+def _write_clips(folder: Path, clips: Sequence[FakeClip]) -> Path:
+    folder.mkdir(parents=True)
+    rows = [
+        {
+            "clip_id": clip.clip_id,
+            "uri": f"videos/{clip.person_id}/{clip.session}.mp4",
+            "bytes": 1,
+            "person_id": clip.person_id,
+            "role": clip.role,
+            "session": clip.session,
+            "duration_s": 4.0,
+            "fps": 30.0,
+            "width": 320,
+            "height": 240,
+            "codec": "h264",
+            "shard": 0,
+        }
+        for clip in clips
+    ]
+    write_table(folder / CLIPS_FILE, pa.Table.from_pylist(rows, CLIPS))
+    write_table(folder / REJECTS_FILE, rejects_table([]))
+    write_json(folder / INGEST_FILE, {"fingerprint": "0" * 64, "clips": len(clips)})
+    return folder
