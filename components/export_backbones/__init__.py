@@ -1,0 +1,1 @@
+"""Builds every requested backbone once and exports it for all shards."""

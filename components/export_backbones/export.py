@@ -1,0 +1,135 @@
+"""Builds backbones with Keras and writes them down for the steps that use them."""
+
+from __future__ import annotations
+
+import gc
+import importlib.util
+import logging
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from components import telemetry
+from components.artifacts import atomic_directory
+from components.backbones import Weights, build_backbone, find_backbone, find_weights
+from components.contracts import FRAME_SIZE
+from components.errors import BackboneError
+from components.exported_backbones import (
+    KERAS_FILE,
+    OPENVINO_FILE,
+    ExportedBackbone,
+    Status,
+    write_exported,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    import keras
+
+log = logging.getLogger("rollcall")
+
+
+def export_backbones(
+    names: Iterable[str], weights: str, output: Path, seed: int = 0
+) -> dict[str, ExportedBackbone]:
+    """Build each backbone and write its files; see components.exported_backbones for the layout.
+
+    One that fails is noted as failed, with the reason. All are built in one process, one after
+    another: clearing Keras' session gives a network's memory back, so that the peak is that of the
+    largest, and TensorFlow is imported once.
+
+    Args:
+        names: names of the table of backbones; a repeated one counts once.
+        weights: "imagenet", "none" or a folder, as in `find_weights`.
+        output: directory to write; it appears whole or not at all.
+        seed: of random weights.
+
+    Returns:
+        What was written into backbones.json, by name.
+
+    Raises:
+        BackboneError: a name is unknown, none was given, or every one of them failed.
+    """
+    wanted = [find_backbone(name).name for name in dict.fromkeys(names)]
+    if not wanted:
+        raise BackboneError("no backbone was asked for; name at least one")
+    exported = {}
+    with telemetry.step("export_backbones") as progress, atomic_directory(output) as directory:
+        progress.expect(len(wanted), "backbones")
+        _keep_quiet()
+        for name in wanted:
+            exported[name] = _export_or_note(name, weights, directory / name, seed)
+            progress.advance()
+        if all(backbone.status is Status.FAILED for backbone in exported.values()):
+            reasons = "\n".join(f"{name}: {known.reason}" for name, known in exported.items())
+            raise BackboneError(f"no backbone could be exported:\n{reasons}")
+        write_exported(directory, exported)
+    return exported
+
+
+def _export_or_note(name: str, weights: str, directory: Path, seed: int) -> ExportedBackbone:
+    """Export one backbone; whatever stops it is its own matter, and stands in its row."""
+    try:
+        return _export(name, weights, directory, seed)
+    except BackboneError as error:
+        reason = str(error)
+    except Exception as error:
+        log.exception("%s could not be exported", name)
+        reason = f"{type(error).__name__}: {error}"
+    finally:
+        _forget_models()
+    log.warning("%s failed: %s", name, reason)
+    shutil.rmtree(directory, ignore_errors=True)
+    return ExportedBackbone(Status.FAILED, reason)
+
+
+def _export(name: str, weights: str, directory: Path, seed: int) -> ExportedBackbone:
+    source, _ = find_weights(name, weights)
+    model = build_backbone(name, weights, seed=seed)
+    directory.mkdir()
+    model.save(directory / KERAS_FILE)
+    if importlib.util.find_spec("openvino"):
+        _write_openvino(model, directory / OPENVINO_FILE)
+    else:
+        log.warning("OpenVINO is not installed: %s is exported for Keras alone", name)
+    return ExportedBackbone(
+        Status.SUCCEEDED,
+        dimension=int(model.output_shape[-1]),
+        parameters=int(model.count_params()),
+        weights=source,
+        license=find_backbone(name).license if source is Weights.IMAGENET else None,
+    )
+
+
+def _write_openvino(model: keras.Model, path: Path) -> None:
+    """Convert by way of a traced function, in f32.
+
+    Through a SavedModel it takes three times as long; `model.export(format="openvino")` prints, and
+    names input and output after the session's counters.
+    """
+    import openvino  # noqa: PLC0415 - not installed everywhere
+    import tensorflow as tf  # noqa: PLC0415 - slow
+
+    pixels = tf.TensorSpec([None, FRAME_SIZE, FRAME_SIZE, 3], tf.uint8, name="pixels")
+    function = tf.function(lambda pixels: model(pixels, training=False), autograph=False)
+    converted = openvino.convert_model(function.get_concrete_function(pixels))
+    converted.inputs[0].set_names({"pixels"})
+    converted.outputs[0].set_names({"features"})
+    openvino.save_model(converted, path, compress_to_fp16=False)
+
+
+def _keep_quiet() -> None:
+    """Keep TensorFlow's notes on the CPU and Keras' download bars out of the step's log."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when TensorFlow is imported
+    import keras  # noqa: PLC0415 - slow
+
+    keras.config.disable_interactive_logging()
+
+
+def _forget_models() -> None:
+    import keras  # noqa: PLC0415 - slow
+
+    keras.backend.clear_session()
+    gc.collect()

@@ -1,0 +1,73 @@
+"""What stands in a directory of exported backbones: the files of each, and what is known of it.
+
+<name>/backbone.keras              pixels to features, for training and as the reference
+<name>/openvino.xml, openvino.bin  the same in f32 for inference, where OpenVINO was installed
+backbones.json                     an ExportedBackbone by name, in the order asked for
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Final
+
+from components.contracts import BACKBONES_FILE
+from components.errors import ContractError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KERAS_FILE: Final = "backbone.keras"
+OPENVINO_FILE: Final = "openvino.xml"
+
+
+class Status(enum.StrEnum):
+    """How it went with one backbone."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class ExportedBackbone:
+    """What is known of one backbone.
+
+    Attributes:
+        status: whether its files are there.
+        reason: why not.
+        dimension: length of its feature vector.
+        parameters: number of its weights.
+        weights: "imagenet", "none" or "folder".
+        license: what the ImageNet weights were released under (SPDX); none for other weights.
+    """
+
+    status: Status
+    reason: str | None = None
+    dimension: int | None = None
+    parameters: int | None = None
+    weights: str | None = None
+    license: str | None = None
+
+
+def write_exported(directory: Path, backbones: dict[str, ExportedBackbone]) -> None:
+    """Write backbones.json into `directory`."""
+    values = {name: asdict(backbone) for name, backbone in backbones.items()}
+    (directory / BACKBONES_FILE).write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+
+
+def read_exported(directory: Path) -> dict[str, ExportedBackbone]:
+    """Read backbones.json of `directory`, in the order of the file.
+
+    Raises:
+        ContractError: it is missing or not such JSON.
+    """
+    path = directory / BACKBONES_FILE
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            name: ExportedBackbone(**{**value, "status": Status(value["status"])})
+            for name, value in values.items()
+        }
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ContractError(f"{path} is not a list of exported backbones: {error!r}") from error
