@@ -56,9 +56,11 @@ def atomic_directory(path: Path) -> Iterator[Path]:
 @contextlib.contextmanager
 def parquet_writer(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
     """Open a Parquet file (zstd) that appears under its name only when it is complete."""
+    words = [field.name for field in schema if pa.types.is_string(field.type)]
     with (
         atomic_file(path) as temporary,
-        pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
+        # A dictionary helps words that repeat; of JPEGs it would only keep a copy in memory.
+        pq.ParquetWriter(temporary, schema, compression="zstd", use_dictionary=words) as writer,
     ):
         yield writer
 
@@ -91,8 +93,11 @@ def read_table(path: Path, schema: pa.Schema, columns: list[str] | None = None) 
     """Read a table of `schema`, or some of its columns.
 
     Raises:
-        ContractError: as `open_table`.
+        ContractError: as `open_table`, or one of `columns` is not in `schema`.
     """
+    unknown = sorted(set(columns or ()) - set(schema.names))
+    if unknown:  # Parquet would leave it out without a word
+        raise ContractError(f"{path.name} has no column {', '.join(unknown)}")
     with open_table(path, schema) as file:
         return file.read(columns=columns)
 

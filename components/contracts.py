@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from components.errors import ContractError
+from components.errors import ContractError, RollcallError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,9 +53,12 @@ class Reason(enum.StrEnum):
     NO_VIDEO = "no_video"
     TOO_SHORT = "too_short"
     TOO_LONG = "too_long"
+    TOO_LARGE = "too_large"
+    NOT_A_FILE = "not_a_file"
     DUPLICATE = "duplicate"
     CONFLICTING_PERSON = "conflicting_person"
     NO_FRAMES = "no_frames"
+    CHANGED_SINCE_INGEST = "changed_since_ingest"
 
 
 CLIPS: Final = pa.schema(
@@ -88,7 +91,8 @@ FRAME_KEY: Final = pa.schema(
         pa.field("time_s", pa.float64(), nullable=False),
     ]
 )
-"""Which frame it is: `index` counts the sampled frames of a clip from 0, dropped ones included."""
+"""Which frame it is: `index` counts the sampled frames of a clip from 0, dropped ones included;
+`time_s` counts seconds from the first frame of the clip."""
 
 FRAMES: Final = pa.schema(
     [
@@ -97,11 +101,13 @@ FRAMES: Final = pa.schema(
         pa.field("sharpness", pa.float32(), nullable=False),
         pa.field("brightness", pa.float32(), nullable=False),
         pa.field("dhash", pa.uint64(), nullable=False),
-        pa.field("face_box", pa.list_(pa.float32(), 4)),
+        pa.field(
+            "face_box", pa.struct([(side, pa.float32()) for side in ("x", "y", "width", "height")])
+        ),
     ]
 )
 """One row a frame. `jpeg` is FRAME_SIZE square RGB; `sharpness` the variance of its Laplacian,
-`brightness` its mean luma (0 to 255), `face_box` x, y, width, height as parts of the square."""
+`brightness` its mean luma (0 to 255), `face_box` in parts of the square."""
 
 FRAME_INDEX: Final = pa.schema(
     [
@@ -154,6 +160,10 @@ def features_schema(dimension: int) -> pa.Schema:
 
 
 # Names of the files inside the directories that pass between steps.
+CLIPS_FILE: Final = "clips.parquet"
+INGEST_FILE: Final = "ingest.json"
+EXTRACT_FILE: Final = "extract.json"
+SOURCE_FILE: Final = "source.json"
 FRAMES_FILE: Final = "frames.parquet"
 REJECTS_FILE: Final = "rejects.parquet"
 INDEX_FILE: Final = "index.parquet"
@@ -185,6 +195,20 @@ class Reject:
     reason: Reason
     detail: str
     clip_id: str | None = None
+
+
+class ClipError(RollcallError):
+    """A clip cannot be used. The step turns it into a `Reject`; it never ends a run.
+
+    Attributes:
+        reason: the code to count it under.
+        detail: what is wrong, without a name or a path in it.
+    """
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
 
 
 def rejects_table(rejects: Iterable[Reject]) -> pa.Table:

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from components.errors import RollcallError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -103,7 +105,9 @@ def step(name: str, item: str = "") -> Iterator[Progress]:
     try:
         yield progress
     except BaseException as raised:
-        error = f"{type(raised).__name__}: {raised}"
+        # Only our own messages are known to carry no path and no pseudonym.
+        own = isinstance(raised, RollcallError)
+        error = f"{type(raised).__name__}: {raised}" if own else type(raised).__name__
         raise
     finally:
         progress._emit(  # noqa: SLF001

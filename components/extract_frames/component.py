@@ -1,0 +1,38 @@
+"""The step `extract_frames` as Kubeflow sees it."""
+
+from kfp import dsl
+
+
+@dsl.component(base_image="rollcall-data:0.1.0", install_kfp_package=False)
+def extract_frames(
+    shard: int,
+    clips: dsl.Input[dsl.Dataset],
+    frames: dsl.Output[dsl.Dataset],
+    frames_per_second: float = 5.0,
+    min_sharpness: float = 20.0,
+) -> None:
+    """Turn the clips of one shard into 224x224 JPEG frames with a measure of their quality.
+
+    Args:
+        shard: Which shard of the clips.
+        clips: What ingest_videos wrote.
+        frames: Directory with frames.parquet, rejects.parquet and extract.json.
+        frames_per_second: How many frames of a second of video are kept, by their time stamps.
+        min_sharpness: Frames whose Laplacian has a smaller variance are dropped as blurred, but
+            the five sharpest of each clip always stay. Steady heads lie above 100, motion blur
+            below 20; 0 keeps all.
+    """
+    from pathlib import Path
+
+    from components.extract_frames.extract import extract
+    from components.roster import utc_today
+
+    extracted = extract(
+        Path(clips.path),
+        Path(frames.path),
+        shard=shard,
+        frames_per_second=frames_per_second,
+        min_sharpness=min_sharpness,
+        today=utc_today(),
+    )
+    frames.metadata.update(extracted.summary())

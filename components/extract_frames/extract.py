@@ -1,0 +1,220 @@
+"""One shard's clips into frames.parquet, clip by clip.
+
+The rows of a clip stand together, in the order of their index; clips stand in the order of the
+clips table. A row group never spans two clips, so that a reader can take one clip at a time.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from components.artifacts import atomic_directory, open_table, parquet_writer
+from components.contracts import (
+    CLIPS,
+    CLIPS_FILE,
+    EXTRACT_FILE,
+    FRAMES,
+    FRAMES_FILE,
+    REJECTS,
+    REJECTS_FILE,
+    ClipError,
+    Reason,
+    Reject,
+    rejects_table,
+)
+from components.errors import ContractError
+from components.extract_frames.decode import ClipDecoder
+from components.extract_frames.sharpest import drop_blurred
+from components.sources import localise
+from components.telemetry import step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import date
+    from pathlib import Path
+
+    import pyarrow.parquet as pq
+
+    from components.extract_frames.decode import Frame
+
+STEP: Final = "extract_frames"
+MAX_FRAMES_PER_SECOND: Final = 60.0
+MAX_DURATION_S: Final = 300.0
+
+_ROWS_IN_A_GROUP: Final = 256
+_CLIPS_AT_ONCE: Final = 1024
+_CLIP_COLUMNS: Final = ("clip_id", "person_id", "role", "session")
+
+log = logging.getLogger("rollcall.extract_frames")
+
+
+@dataclass
+class Extracted:
+    """What came of a shard.
+
+    Attributes:
+        clips: clips that gave frames.
+        clips_cut_short: those of them that broke off or went on beyond the limit.
+        frames: frames written.
+        frames_dropped_blurred: frames sampled but not written, being blurred.
+        rejects_by_reason: clips that gave none, by `Reason`.
+        seconds: how long it took.
+    """
+
+    clips: int = 0
+    clips_cut_short: int = 0
+    frames: int = 0
+    frames_dropped_blurred: int = 0
+    rejects_by_reason: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def summary(self) -> dict[str, Any]:
+        """Return the same as JSON takes it, with the number of rejects."""
+        return {**asdict(self), "rejects": sum(self.rejects_by_reason.values())}
+
+
+def extract(
+    clips: Path,
+    output: Path,
+    *,
+    shard: int,
+    frames_per_second: float,
+    min_sharpness: float,
+    today: date,
+    max_duration_s: float = MAX_DURATION_S,
+) -> Extracted:
+    """Write frames.parquet, rejects.parquet and extract.json for one shard.
+
+    Args:
+        clips: directory that ingest_videos wrote.
+        output: directory to write; it appears only when it is complete.
+        shard: which shard of the clips.
+        frames_per_second: samples a second of video, above 0 and up to MAX_FRAMES_PER_SECOND.
+        min_sharpness: blurred frames below it are dropped, save each clip's five sharpest.
+        today: the day on which consent still has to hold.
+        max_duration_s: where a clip is cut short, whatever its file says of its length.
+
+    Raises:
+        ContractError: a parameter is out of range, or there is no such table or shard.
+    """
+    if not 0 < frames_per_second <= MAX_FRAMES_PER_SECOND:
+        raise ContractError(
+            f"frames_per_second is {frames_per_second}; it has to be above 0 and up to "
+            f"{MAX_FRAMES_PER_SECOND:g}"
+        )
+    if not min_sharpness >= 0:
+        raise ContractError(f"min_sharpness is {min_sharpness}; it has to be 0 or more")
+    started = time.monotonic()
+    with (
+        step(STEP, str(shard)) as progress,
+        atomic_directory(output) as work,
+        open_table(clips / CLIPS_FILE, CLIPS) as table,
+        parquet_writer(work / FRAMES_FILE, FRAMES) as frames_writer,
+        parquet_writer(work / REJECTS_FILE, REJECTS) as rejects_writer,
+    ):
+        progress.expect(_count_clips(table, shard), "clips")
+        extraction = _Extraction(
+            frames_writer, rejects_writer, frames_per_second, min_sharpness, max_duration_s
+        )
+        for clip in _clips_of(table, shard):
+            extraction.take(clip, today)
+            progress.advance()
+        extracted = extraction.result
+        extracted.seconds = round(time.monotonic() - started, 3)
+        text = json.dumps(extracted.summary(), indent=1) + "\n"
+        (work / EXTRACT_FILE).write_text(text, encoding="utf-8")
+    log.info("shard %d: %d frames of %d clips", shard, extracted.frames, extracted.clips)
+    return extracted
+
+
+class _Extraction:
+    """Takes clip after clip and writes what comes of it."""
+
+    def __init__(
+        self,
+        frames: pq.ParquetWriter,
+        rejects: pq.ParquetWriter,
+        frames_per_second: float,
+        min_sharpness: float,
+        max_duration_s: float,
+    ) -> None:
+        self._frames = frames
+        self._rejects = rejects
+        self._frames_per_second = frames_per_second
+        self._min_sharpness = min_sharpness
+        self._max_duration_s = max_duration_s
+        self.result = Extracted()
+
+    def take(self, clip: dict[str, Any], today: date) -> None:
+        """Write the frames of one clip, or its reject."""
+        try:
+            check_consent(clip["consent_expires_on"], today)
+            with localise(clip["uri"], clip["etag"]) as path:
+                self._decode(clip, path)
+        except ClipError as error:
+            reject = Reject(clip["uri"], STEP, error.reason, error.detail, clip["clip_id"])
+            self._rejects.write_table(rejects_table([reject]))
+            counts = self.result.rejects_by_reason
+            counts[str(error.reason)] = counts.get(str(error.reason), 0) + 1
+
+    def _decode(self, clip: dict[str, Any], path: Path) -> None:
+        decoder = ClipDecoder(
+            path, frames_per_second=self._frames_per_second, max_duration_s=self._max_duration_s
+        )
+        written = 0
+        group: list[Frame] = []
+        for frame in drop_blurred(decoder.frames(), self._min_sharpness):
+            group.append(frame)
+            written += 1
+            if len(group) == _ROWS_IN_A_GROUP:
+                self._write(clip, group)
+        self._write(clip, group)
+        self.result.clips += 1
+        self.result.clips_cut_short += decoder.cut_short is not None
+        self.result.frames += written
+        self.result.frames_dropped_blurred += decoder.sampled - written
+
+    def _write(self, clip: dict[str, Any], group: list[Frame]) -> None:
+        if not group:
+            return
+        of_clip = {name: clip[name] for name in _CLIP_COLUMNS}
+        rows = [{**of_clip, **asdict(frame), "face_box": None} for frame in group]
+        self._frames.write_table(pa.Table.from_pylist(rows, schema=FRAMES))
+        group.clear()
+
+
+def check_consent(expires_on: date | None, today: date) -> None:
+    """Refuse a clip whose consent ended since it was ingested.
+
+    Raises:
+        ClipError: CONSENT_MISSING or CONSENT_EXPIRED.
+    """
+    if expires_on is None:
+        raise ClipError(Reason.CONSENT_MISSING, "the clips table has no end of consent for it")
+    if today > expires_on:
+        raise ClipError(Reason.CONSENT_EXPIRED, f"consent ended on {expires_on}")
+
+
+def _count_clips(table: pq.ParquetFile, shard: int) -> int:
+    """Count the clips of a shard.
+
+    Raises:
+        ContractError: it has none; ingest_videos never makes an empty shard.
+    """
+    batches = table.iter_batches(columns=["shard"])
+    count = sum(pc.sum(pc.equal(batch["shard"], shard)).as_py() or 0 for batch in batches)
+    if not count:
+        raise ContractError(f"{CLIPS_FILE} has no clip in shard {shard}; take one that it has")
+    return count
+
+
+def _clips_of(table: pq.ParquetFile, shard: int) -> Iterator[dict[str, Any]]:
+    for batch in table.iter_batches(batch_size=_CLIPS_AT_ONCE):
+        yield from batch.filter(pc.equal(batch["shard"], shard)).to_pylist()

@@ -1,0 +1,31 @@
+"""The step `ingest_videos` as Kubeflow sees it."""
+
+from typing import List  # noqa: UP035 - KFP knows the generics of typing
+
+from kfp import dsl
+
+
+@dsl.component(base_image="rollcall-data:0.1.0", install_kfp_package=False)
+def ingest_videos(
+    source: str,
+    workers: int,
+    clips: dsl.Output[dsl.Dataset],
+) -> List[int]:  # noqa: UP006
+    """List the clips of a source, check roster and consent, and deal them out to shards.
+
+    Args:
+        source: Folder (path or file://) with roster.csv and videos/.
+        workers: Number of shards wanted; there are never more than clips.
+        clips: Directory with clips.parquet, rejects.parquet and ingest.json.
+
+    Returns:
+        The numbers of the shards, for the loop over them.
+    """
+    from pathlib import Path
+
+    from components.ingest_videos.ingest import ingest
+    from components.roster import utc_today
+
+    ingested = ingest(source, Path(clips.path), workers=workers, today=utc_today())
+    clips.metadata.update(ingested.summary())
+    return list(ingested.shards)
