@@ -6,7 +6,6 @@ clips table. A row group never spans two clips, so that a reader can take one cl
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from dataclasses import asdict, dataclass, field
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.artifacts import atomic_directory, open_table, parquet_writer
+from components.artifacts import atomic_directory, open_table, parquet_writer, write_json
 from components.contracts import (
     CLIPS,
     CLIPS_FILE,
@@ -75,9 +74,11 @@ class Extracted:
     rejects_by_reason: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
 
-    def summary(self) -> dict[str, Any]:
-        """Return the same as JSON takes it, with the number of rejects."""
-        return {**asdict(self), "rejects": sum(self.rejects_by_reason.values())}
+    def summary(self) -> dict[str, float]:
+        """Return what extract.json holds: numbers alone, so that shards can be added up."""
+        counts = asdict(self)
+        rejects = sum(counts.pop("rejects_by_reason").values())
+        return {**counts, "rejects": rejects}
 
 
 def extract(
@@ -128,8 +129,7 @@ def extract(
             progress.advance()
         extracted = extraction.result
         extracted.seconds = round(time.monotonic() - started, 3)
-        text = json.dumps(extracted.summary(), indent=1) + "\n"
-        (work / EXTRACT_FILE).write_text(text, encoding="utf-8")
+        write_json(work / EXTRACT_FILE, extracted.summary())
     log.info("shard %d: %d frames of %d clips", shard, extracted.frames, extracted.clips)
     return extracted
 

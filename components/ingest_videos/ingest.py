@@ -6,7 +6,6 @@ go to disk as they come; per clip only what `ledger` holds stays in memory.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import Counter, deque
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
-from components.artifacts import atomic_directory, open_table, parquet_writer
+from components.artifacts import atomic_directory, open_table, parquet_writer, write_json
 from components.contracts import (
     CLIPS,
     CLIPS_FILE,
@@ -131,8 +130,7 @@ def ingest(
         _refuse_nothing(settled.kept, rejects, opened)
         (work / _SPOOL_FILE).unlink()
         ingested = _ingested(settled, rejects, people_in_roster=len(roster))
-        text = json.dumps(ingested.summary(), indent=1) + "\n"
-        (work / INGEST_FILE).write_text(text, encoding="utf-8")
+        write_json(work / INGEST_FILE, ingested.summary())
     log.info("%d clips of %d people accepted", ingested.clips, ingested.people)
     return ingested
 
