@@ -1,0 +1,1 @@
+"""Turns the frames of one shard into features of every backbone."""

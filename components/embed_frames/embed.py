@@ -1,0 +1,237 @@
+"""Turns the frames of a shard into features, one file a backbone."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components import telemetry
+from components.artifacts import atomic_directory, open_table, parquet_writer, write_table
+from components.contracts import (
+    EMBEDDING_FILE,
+    FRAME_INDEX,
+    FRAMES,
+    FRAMES_FILE,
+    SAMPLES_FILE,
+    features_file,
+    features_schema,
+)
+from components.embed_frames import engines
+from components.embed_frames.spool import Block, Samples, spool_frames
+from components.errors import BackboneError, ContractError
+from components.exported_backbones import ExportedBackbone, Status, read_exported
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from components.embed_frames.engines import EngineName, Precision
+    from components.telemetry import Progress
+
+log = logging.getLogger("rollcall")
+
+
+@dataclass
+class Embedding:
+    """How it went with one backbone on one shard: its row of embedding.json.
+
+    Attributes:
+        status: whether its features are there.
+        reason: why not.
+        engine: "openvino" or "keras".
+        precision: "bf16" or "f32".
+        frames: number of frames embedded.
+        seconds: time spent in inference; loading and writing are not part of it.
+    """
+
+    status: Status
+    reason: str | None
+    engine: EngineName
+    precision: Precision
+    frames: int = 0
+    seconds: float = 0.0
+
+    def to_json(self) -> dict[str, object]:
+        """The row, with `images_per_second` where there is something to divide."""
+        speed = round(self.frames / self.seconds, 1) if self.seconds > 0 else None
+        return asdict(self) | {"seconds": round(self.seconds, 3), "images_per_second": speed}
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """What came of one shard.
+
+    Attributes:
+        frames: number of rows of the index and of every file of features.
+        samples: number of rows of samples.parquet.
+        backbones: how each went, in the order of backbones.json.
+    """
+
+    frames: int
+    samples: int
+    backbones: dict[str, Embedding]
+
+
+def embed_frames(
+    frames: Path,
+    exported: Path,
+    output: Path,
+    *,
+    shard: int = 0,
+    precision: str = "auto",
+    engine: str = "auto",
+    seed: int = 0,
+) -> Embedded:
+    """Embed a shard with every backbone that was exported.
+
+    Writes into `output`, all in the row order of the frames, a row group a clip:
+    frames.parquet (FRAME_INDEX), features-<backbone>.parquet (`features_schema`), samples.parquet
+    (FRAMES, at most 64 of them) and embedding.json.
+
+    Args:
+        frames: directory with frames.parquet (FRAMES); each clip's rows together and in order.
+        exported: directory of components.exported_backbones.
+        output: directory to write; it appears whole or not at all.
+        shard: number of the shard, for the progress only.
+        precision: "auto", "bf16" or "f32".
+        engine: "auto", "openvino" or "keras".
+        seed: chooses the samples.
+
+    Raises:
+        ContractError: the frames or the exported backbones are not as agreed.
+        BackboneError: no backbone gave features, or engine or precision cannot be had.
+    """
+    with telemetry.step("embed_frames", item=str(shard)) as progress:
+        chosen = engines.choose(engine, precision)
+        known = read_exported(exported)
+        samples = Samples(seed)
+        with (
+            open_table(frames / FRAMES_FILE, FRAMES) as file,
+            atomic_directory(output) as directory,
+        ):
+            total = file.metadata.num_rows
+            rows = {name: _row(backbone, chosen) for name, backbone in known.items()}
+            live = [name for name, row in rows.items() if row.status is Status.SUCCEEDED]
+            progress.expect(total * len(live), "features")
+            with contextlib.ExitStack() as stack:
+                writers = _open_writers(stack, directory, {n: known[n] for n in live})
+                for block in spool_frames(file, samples):
+                    _write_clips(writers[FRAMES_FILE], block.index, block.clips)
+                    for name in live:
+                        _embed_or_note(rows[name], exported / name, block, writers[name], progress)
+            _finish(directory, rows)
+            sample = samples.table()
+            write_table(directory / SAMPLES_FILE, sample)
+    return Embedded(total, len(sample), rows)
+
+
+def _row(backbone: ExportedBackbone, chosen: tuple[EngineName, Precision]) -> Embedding:
+    reason = None if backbone.reason is None else f"not exported: {backbone.reason}"
+    return Embedding(backbone.status, reason, *chosen)
+
+
+def _open_writers(
+    stack: contextlib.ExitStack, directory: Path, backbones: dict[str, ExportedBackbone]
+) -> dict[str, pq.ParquetWriter]:
+    """Open the index, under FRAMES_FILE, and the features of each backbone, under its name."""
+    schemas = {FRAMES_FILE: (FRAMES_FILE, FRAME_INDEX)}
+    for name, backbone in backbones.items():
+        if not backbone.dimension:
+            raise ContractError(f"{name} is said to be exported, but not how long its features are")
+        schemas[name] = (features_file(name), features_schema(backbone.dimension))
+    return {
+        name: stack.enter_context(parquet_writer(directory / file, schema))
+        for name, (file, schema) in schemas.items()
+    }
+
+
+def _embed_or_note(
+    row: Embedding, directory: Path, block: Block, writer: pq.ParquetWriter, progress: Progress
+) -> None:
+    """Embed a block with one backbone; what stops the backbone stands in its row."""
+    if row.status is Status.FAILED:
+        progress.advance(len(block.index))
+        return
+    before = row.frames
+    try:
+        _embed(row, directory, block, writer, progress)
+    except OSError:  # the disk: nothing that another backbone would survive
+        raise
+    except Exception as error:
+        log.exception("%s could not embed", directory.name)
+        expected = isinstance(error, BackboneError)
+        row.reason = str(error) if expected else f"{type(error).__name__}: {error}"
+        row.status = Status.FAILED
+        progress.advance(len(block.index) - (row.frames - before))
+
+
+def _embed(
+    row: Embedding, directory: Path, block: Block, writer: pq.ParquetWriter, progress: Progress
+) -> None:
+    engine = engines.load(row.engine, row.precision, directory)
+    try:
+        for clips, pixels in block.chunks():
+            start = time.perf_counter()
+            features = engine.infer(pixels)
+            row.seconds += time.perf_counter() - start
+            first, last = clips[0][0], clips[-1][1]
+            keys = block.index.slice(first, last - first).select(["clip_id", "index"])
+            table = _features_table(keys, features, writer.schema)
+            _write_clips(writer, table, [(begin - first, end - first) for begin, end in clips])
+            row.frames += len(pixels)
+            progress.advance(len(pixels))
+    finally:
+        engine.close()
+
+
+def _features_table(keys: pa.Table, features: NDArray[np.float32], schema: pa.Schema) -> pa.Table:
+    """Put features behind their keys.
+
+    Raises:
+        BackboneError: a feature is not finite, or float16 cannot hold it.
+    """
+    dimension = schema.field("feature").type.list_size
+    if features.shape != (len(keys), dimension):
+        raise BackboneError(f"features of shape {features.shape}, {dimension} were announced")
+    if not np.isfinite(features).all():
+        raise BackboneError("it gave features that are not finite")
+    with np.errstate(over="ignore"):
+        half = features.astype(np.float16)
+    if not np.isfinite(half).all():
+        raise BackboneError(f"a feature of {np.abs(features).max():.3g} is too large for float16")
+    if (features.any(axis=1) & ~half.any(axis=1)).any():
+        raise BackboneError("the features of a frame are all too small for float16")
+    values = pa.FixedSizeListArray.from_arrays(pa.array(half.ravel()), dimension)
+    return pa.Table.from_arrays([*keys.columns, values], schema=schema)
+
+
+def _write_clips(writer: pq.ParquetWriter, table: pa.Table, clips: list[tuple[int, int]]) -> None:
+    """Write a row group for each clip, so that a reader can take one without the others."""
+    for start, stop in clips:
+        writer.write_table(table.slice(start, stop - start), row_group_size=stop - start)
+
+
+def _finish(directory: Path, rows: dict[str, Embedding]) -> None:
+    """Take back the files of backbones that failed, and write how each went.
+
+    Raises:
+        BackboneError: every one failed.
+    """
+    for name, row in rows.items():
+        if row.status is Status.FAILED:
+            (directory / features_file(name)).unlink(missing_ok=True)
+            row.frames, row.seconds = 0, 0.0
+    if all(row.status is Status.FAILED for row in rows.values()):
+        reasons = "\n".join(f"{name}: {row.reason}" for name, row in rows.items())
+        raise BackboneError(f"no backbone gave features:\n{reasons}")
+    values = {name: row.to_json() for name, row in rows.items()}
+    (directory / EMBEDDING_FILE).write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
