@@ -1,0 +1,63 @@
+"""Smooth procedural noise and the small shaping functions that surfaces are built from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from components.synthesize_cohort.mesh import Floats
+
+WAVES_PER_OCTAVE = 14
+
+
+def smoothstep(low: float, high: float, values: npt.ArrayLike) -> Floats:
+    """0 up to `low`, 1 from `high` on, and smooth in between; `low` may be above `high`."""
+    part = np.clip((np.asarray(values, dtype=np.float32) - low) / (high - low), 0.0, 1.0)
+    return np.asarray(part * part * (3.0 - 2.0 * part), dtype=np.float32)
+
+
+def bell(values: npt.ArrayLike, width: float) -> Floats:
+    """exp(-(values / width)^2 / 2)."""
+    scaled = np.asarray(values, dtype=np.float32) / np.float32(width)
+    return np.asarray(np.exp(-0.5 * scaled * scaled), dtype=np.float32)
+
+
+def wave_noise(
+    generator: np.random.Generator, points: Floats, frequency: npt.ArrayLike, octaves: int = 3
+) -> Floats:
+    """Noise of mean 0 and standard deviation 1 over points: random plane waves, summed.
+
+    Args:
+        generator: where the waves' directions and phases come from.
+        points: (..., D) positions.
+        frequency: radians per unit of the lowest octave: one number, or D of them for noise that
+            is stretched along an axis.
+        octaves: each has twice the frequency and half the strength of the one before.
+
+    Returns:
+        (...) values.
+    """
+    dimensions = points.shape[-1]
+    scaled = points * np.broadcast_to(np.asarray(frequency, dtype=np.float32), (dimensions,))
+    total = np.zeros(points.shape[:-1], dtype=np.float32)
+    power = 0.0
+    for octave in range(octaves):
+        for _ in range(WAVES_PER_OCTAVE):
+            direction = generator.standard_normal(dimensions).astype(np.float32)
+            phase = np.float32(generator.uniform(0.0, 2.0 * np.pi))
+            along = sum(scaled[..., axis] * direction[axis] for axis in range(dimensions))
+            total += np.float32(0.5**octave) * np.cos(along * np.float32(2.0**octave) + phase)
+        power += WAVES_PER_OCTAVE * 0.25**octave / 2.0
+    return np.asarray(total / np.float32(np.sqrt(power)), dtype=np.float32)
+
+
+def from_srgb(colour: npt.ArrayLike) -> Floats:
+    """Linear light of sRGB values that run from 0 to 1."""
+    given = np.asarray(colour, dtype=np.float32)
+    return np.asarray(
+        np.where(given <= 0.04045, given / 12.92, ((given + 0.055) / 1.055) ** 2.4),
+        dtype=np.float32,
+    )
