@@ -1,0 +1,188 @@
+"""What the report says of a run beyond its numbers: what decided, who was mistaken, what is out."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote, urlsplit
+
+from components.artifacts import open_table
+from components.compare_models.intervals import wilson
+from components.contracts import REJECTS, REJECTS_FILE, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+MOST_REJECTS: Final = 50
+"""Rejects that the report lists; the others are only counted."""
+
+_MOST_MISTAKES: Final = 5
+_PSEUDONYMOUS: Final = re.compile(r"[A-Za-z0-9_.-]{1,69}(/[A-Za-z0-9_.-]{1,69}){0,2}")
+
+_CRITERIA: Final[tuple[tuple[str, Callable[[dict[str, Any]], Any]], ...]] = (
+    ("accuracy of transactions", lambda row: row["transaction"]["identity_accuracy"]),
+    ("accuracy of frames", lambda row: row["frame"]["identity_accuracy"]),
+    ("latency (p50)", lambda row: row["latency_ms"]["p50"]),
+    ("name, in the order of the alphabet", lambda row: row["name"]),
+)
+"""By what leaderboard.rank sorts, in words."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Why the first model is first.
+
+    Attributes:
+        criterion: what tells it from the models that were equal until then; None where it is the
+            only model.
+        ties: the criteria on which it was equal to them.
+        rivals: the names of those models.
+    """
+
+    criterion: str | None
+    ties: tuple[str, ...] = ()
+    rivals: tuple[str, ...] = ()
+
+
+def decision(succeeded: Sequence[dict[str, Any]]) -> Decision:
+    """Say which part of the rule decided between models that are sorted by it, best first."""
+    best, rivals = succeeded[0], list(succeeded[1:])
+    if not rivals:
+        return Decision(None)
+    ties: list[str] = []
+    for name, value in _CRITERIA:
+        equal = [rival for rival in rivals if value(rival) == value(best)]
+        if not equal:
+            return Decision(name, tuple(ties), tuple(rival["name"] for rival in rivals))
+        ties.append(name)
+        rivals = equal
+    raise ValueError("two models have the same name")
+
+
+def not_settled_against(champion: dict[str, Any], succeeded: Sequence[dict[str, Any]]) -> list[str]:
+    """Names of the models whose accuracy lies within the interval of the champion's."""
+    low, _ = wilson(champion["transaction"]["identity_accuracy"], champion["transaction"]["n"])
+    return [
+        row["name"]
+        for row in succeeded
+        if row["name"] != champion["name"]
+        and row["transaction"]["n"]
+        and row["transaction"]["identity_accuracy"] >= low
+    ]
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Counts of true (row) against predicted (column).
+
+    Attributes:
+        labels: of the rows and of the columns.
+        matrix: counts.
+        mistakes: the most frequent ones: how often, true label, predicted label.
+    """
+
+    labels: tuple[str, ...]
+    matrix: tuple[tuple[int, ...], ...]
+    mistakes: tuple[tuple[int, str, str], ...]
+
+    @property
+    def n(self) -> int:
+        """How many were scored."""
+        return sum(map(sum, self.matrix))
+
+    @property
+    def right(self) -> int:
+        """How many of them rightly."""
+        return sum(row[place] for place, row in enumerate(self.matrix))
+
+
+def confusion_of(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> Confusion:
+    """Sum up a confusion matrix, square and in the order of `labels`.
+
+    Raises:
+        ValueError: it has another shape.
+    """
+    if any(len(side) != len(labels) for side in (matrix, *matrix)):
+        raise ValueError("a confusion matrix is not as long and as wide as it has labels")
+    mistakes = [
+        (count, labels[true], labels[predicted])
+        for true, row in enumerate(matrix)
+        for predicted, count in enumerate(row)
+        if count and true != predicted
+    ]
+    mistakes.sort(key=lambda mistake: -mistake[0])
+    return Confusion(
+        tuple(labels), tuple(tuple(row) for row in matrix), tuple(mistakes[:_MOST_MISTAKES])
+    )
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A rejected clip as the report lists it.
+
+    Attributes:
+        row: its row in rejects.parquet, from 0.
+        place: where it lies under the source's videos; None where that might name a person.
+        step: the step that rejected it.
+        reason: the code.
+        detail: what is wrong with it.
+    """
+
+    row: int
+    place: str | None
+    step: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Rejects:
+    """Rejected clips: all of them counted, some of them listed, every reason among these."""
+
+    total: int
+    by_reason: tuple[tuple[str, int], ...]
+    listed: tuple[Rejected, ...]
+
+
+def rejects_of(audit: Path) -> Rejects:
+    """Read the rejects of a run, keeping at most MOST_REJECTS of a reason in memory."""
+    counts: dict[str, int] = defaultdict(int)
+    first: dict[str, list[Rejected]] = defaultdict(list)
+    with open_table(audit / REJECTS_FILE, REJECTS) as file:
+        rows = chain.from_iterable(batch.to_pylist() for batch in file.iter_batches())
+        for number, row in enumerate(rows):
+            reason = row["reason"]
+            counts[reason] += 1
+            if len(first[reason]) < MOST_REJECTS:
+                place = place_in_source(row["uri"], reason)
+                first[reason].append(Rejected(number, place, row["step"], reason, row["detail"]))
+    by_reason = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return Rejects(sum(counts.values()), tuple(by_reason), _some_of_each(first))
+
+
+def _some_of_each(first: dict[str, list[Rejected]]) -> tuple[Rejected, ...]:
+    """The first of every reason, the second of every reason, and so on until the list is full."""
+    in_turn = sorted(
+        (turn, reject.row, reject)
+        for rejects in first.values()
+        for turn, reject in enumerate(rejects)
+    )[:MOST_REJECTS]
+    return tuple(
+        sorted((reject for *_, reject in in_turn), key=lambda reject: (reject.reason, reject.row))
+    )
+
+
+def place_in_source(uri: str, reason: str) -> str | None:
+    """Where a clip lies under `videos/`, without the account, the key or the folders above.
+
+    None where the name is not a pseudonym: it may be somebody's real one.
+    """
+    path = unquote(urlsplit(uri).path)
+    place = path.rpartition("/videos/")[2] if "/videos/" in path else path.rpartition("/")[2]
+    if reason == Reason.BAD_NAME or not _PSEUDONYMOUS.fullmatch(place):
+        return None
+    return place
