@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from components.contracts import ClipError, Reason
-from components.extract_frames.picture import encode_jpeg, measure, upright_square
+from components.extract_frames.picture import display_matrix, encode_jpeg, measure, upright_square
 from components.extract_frames.timing import Clock, Sampler
 from components.video import open_video, stated_rate
 
@@ -71,11 +71,14 @@ class ClipDecoder:
     def _sampled(self, container: InputContainer, stream: VideoStream) -> Iterator[Frame]:
         sampler = Sampler(self._rate)
         pixel_aspect = float(stream.sample_aspect_ratio or 1)
+        matrix = None
         for time_s, picture in self._timed(container, stream):
             # A frame that the decoder had to patch up shows what never was.
             if picture.is_corrupt or not sampler.is_due(time_s):
                 continue
-            image = upright_square(picture, pixel_aspect)
+            if self.sampled == 0:
+                matrix = display_matrix(picture)
+            image = upright_square(picture, pixel_aspect, matrix)
             quality = measure(image)
             frame = Frame(
                 index=self.sampled,

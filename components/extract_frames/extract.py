@@ -47,7 +47,7 @@ STEP: Final = "extract_frames"
 MAX_FRAMES_PER_SECOND: Final = 60.0
 MAX_DURATION_S: Final = 300.0
 
-_ROWS_IN_A_GROUP: Final = 256
+_ROWS_IN_A_GROUP: Final = 64
 _CLIPS_AT_ONCE: Final = 1024
 _CLIP_COLUMNS: Final = ("clip_id", "person_id", "role", "session")
 

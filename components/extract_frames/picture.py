@@ -38,7 +38,9 @@ class Quality:
     dhash: int
 
 
-def upright_square(frame: VideoFrame, pixel_aspect: float) -> Image:
+def upright_square(
+    frame: VideoFrame, pixel_aspect: float, matrix: npt.NDArray[np.int32] | None
+) -> Image:
     """Cut the middle out of a frame, scale it and turn it the way it is to be shown.
 
     The largest square in the middle of the picture is kept and scaled to FRAME_SIZE. Nothing is
@@ -48,6 +50,7 @@ def upright_square(frame: VideoFrame, pixel_aspect: float) -> Image:
     Args:
         frame: as it was decoded.
         pixel_aspect: width of a pixel divided by its height.
+        matrix: how it is to be shown, see `display_matrix`.
 
     Returns:
         (224, 224, 3) uint8, BGR.
@@ -58,7 +61,7 @@ def upright_square(frame: VideoFrame, pixel_aspect: float) -> Image:
     check_size(frame.width, frame.height)
     image = np.asarray(frame.to_ndarray(format="bgr24"), dtype=np.uint8)
     square = scale(central_square(image, pixel_aspect))
-    return turn(square, display_matrix(frame))
+    return turn(square, matrix)
 
 
 def central_square(image: Image, pixel_aspect: float) -> Image:
@@ -82,7 +85,11 @@ def scale(image: Image) -> Image:
 
 
 def display_matrix(frame: VideoFrame) -> npt.NDArray[np.int32] | None:
-    """Return the frame's 3x3 display matrix in FFmpeg's fixed point; None when it has none."""
+    """Return the frame's 3x3 display matrix in FFmpeg's fixed point; None when it has none.
+
+    Ask for it once a clip: PyAV ties a frame whose side data was looked at into a cycle, and its
+    pixels then stay until Python's collector comes by, hundreds of frames later.
+    """
     # The stubs take the container of side data for a dictionary.
     for side_data in cast("SideDataContainer", frame.side_data):
         if side_data.type is SideDataType.DISPLAYMATRIX:

@@ -1,0 +1,403 @@
+"""From a shard's clips to frames: what is written, what is rejected, and that nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from components.artifacts import read_table
+from components.contracts import (
+    CLIPS,
+    CLIPS_FILE,
+    EXTRACT_FILE,
+    FRAMES,
+    FRAMES_FILE,
+    REJECTS,
+    REJECTS_FILE,
+    Reason,
+)
+from components.errors import ContractError, SourceError
+from components.extract_frames.extract import Extracted, extract
+from components.ingest_videos.ingest import Ingested, ingest
+from tests.conftest import TODAY, Cohort
+from tests.videos import noise, plain, write_audio, write_video
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Run:
+    """Both steps over one cohort."""
+
+    def __init__(self, cohort: Cohort, workers: int = 1) -> None:
+        self.folder = cohort.folder.parent
+        self.ingested: Ingested = ingest(
+            str(cohort.folder), self.folder / "clips", workers=workers, today=TODAY
+        )
+
+    def extract(self, shard: int = 0, today: date = TODAY, **more: Any) -> Extracted:
+        parameters = {"frames_per_second": 5.0, "min_sharpness": 20.0, **more}
+        output = self.folder / f"frames-{shard}"
+        return extract(self.folder / "clips", output, shard=shard, today=today, **parameters)
+
+    def clips(self) -> list[dict[str, Any]]:
+        return read_table(self.folder / "clips" / CLIPS_FILE, CLIPS).to_pylist()
+
+    def frames(self, shard: int = 0) -> list[dict[str, Any]]:
+        return read_table(self.folder / f"frames-{shard}" / FRAMES_FILE, FRAMES).to_pylist()
+
+    def rejects(self, shard: int = 0) -> list[dict[str, Any]]:
+        return read_table(self.folder / f"frames-{shard}" / REJECTS_FILE, REJECTS).to_pylist()
+
+
+def spoil(path: Path, change: Any) -> None:
+    """Change a file so that neither its size nor its time tells."""
+    status = path.stat()
+    path.write_bytes(change(path.read_bytes()))
+    assert path.stat().st_size == status.st_size
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def test_a_clip_gives_five_frames_a_second_by_default_of_the_component(cohort: Cohort) -> None:
+    cohort.person("p1").clip("p1.mp4", seconds=2, fps=30)
+    run = Run(cohort)
+    run.extract()
+    expected = [tick / 5 for tick in range(10)]
+    assert [frame["time_s"] for frame in run.frames()] == pytest.approx(expected, abs=0.01)
+
+
+def test_a_variable_frame_rate_is_sampled_by_time(cohort: Cohort) -> None:
+    times = [0.0, 0.05, 0.1, 0.21, 0.9, 0.95, 1.0, 1.02, 1.5]
+    cohort.person("p1")
+    write_video(cohort.path("p1.mp4"), noise(len(times)), times_s=times)
+    run = Run(cohort)
+    run.extract()
+    assert [round(frame["time_s"], 2) for frame in run.frames()] == [0, 0.21, 0.9, 1.0, 1.5]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [("p1.mkv", "libx264"), ("p1.webm", "libvpx"), ("p1.avi", "mpeg4"), ("p1.mov", "libx264")],
+)
+def test_containers_without_a_duration_are_sampled_alike(
+    cohort: Cohort, name: str, codec: str
+) -> None:
+    rewindable = codec == "mpeg4" or name.endswith("mov")
+    cohort.person("p1").clip(name, seconds=2, fps=30, codec=codec, rewindable=rewindable)
+    run = Run(cohort)
+    run.extract()
+    assert len(run.frames()) == 10
+
+
+def test_a_frame_is_a_colour_jpeg_of_224_pixels_square(cohort: Cohort) -> None:
+    cohort.person("p1").clip("p1.mp4")
+    run = Run(cohort)
+    run.extract()
+    jpeg = np.frombuffer(run.frames()[0]["jpeg"], np.uint8)
+    assert cv2.imdecode(jpeg, cv2.IMREAD_UNCHANGED).shape == (224, 224, 3)
+
+
+def test_a_frame_says_whose_it_is(cohort: Cohort) -> None:
+    cohort.person("p1", "staff").clip("p1/s1.mp4")
+    run = Run(cohort)
+    run.extract()
+    clip, frame = run.clips()[0], run.frames()[0]
+    keys = ("clip_id", "person_id", "role", "session")
+    assert [frame[key] for key in keys] == [clip[key] for key in keys]
+
+
+def test_no_face_box_is_claimed(cohort: Cohort) -> None:
+    cohort.person("p1").clip("p1.mp4")
+    run = Run(cohort)
+    run.extract()
+    assert {frame["face_box"] for frame in run.frames()} == {None}
+
+
+def test_blurred_frames_are_dropped_and_leave_their_numbers(cohort: Cohort) -> None:
+    mixed = [*noise(10), *plain(5), *noise(5, seed=1)]
+    write_video(cohort.person("p1").path("p1.mp4"), mixed)
+    run = Run(cohort)
+    result = run.extract(frames_per_second=10.0)
+    assert [frame["index"] for frame in run.frames()] == [*range(10), *range(15, 20)]
+    assert result.frames_dropped_blurred == 5
+
+
+def test_a_clip_that_is_blurred_throughout_keeps_five_frames(cohort: Cohort) -> None:
+    write_video(cohort.person("p1").path("p1.mp4"), plain(20))
+    run = Run(cohort)
+    run.extract(frames_per_second=10.0)
+    assert len(run.frames()) == 5
+
+
+def test_a_row_group_never_spans_two_clips(cohort: Cohort) -> None:
+    cohort.person("p1")
+    for name in "abc":
+        cohort.clip(f"p1/{name}.mp4")
+    run = Run(cohort)
+    run.extract()
+    with pq.ParquetFile(run.folder / "frames-0" / FRAMES_FILE) as file:
+        groups = [
+            set(file.read_row_group(number, columns=["clip_id"])["clip_id"].to_pylist())
+            for number in range(file.num_row_groups)
+        ]
+    assert [len(group) for group in groups] == [1, 1, 1]
+
+
+def test_a_long_clip_takes_several_row_groups(cohort: Cohort) -> None:
+    cohort.person("p1").clip("p1.mp4", seconds=30, fps=10)
+    run = Run(cohort)
+    run.extract(frames_per_second=10.0)
+    with pq.ParquetFile(run.folder / "frames-0" / FRAMES_FILE) as file:
+        assert (file.num_row_groups, file.metadata.num_rows) == (5, 300)
+
+
+def test_only_the_clips_of_the_shard_are_read(cohort: Cohort) -> None:
+    cohort.person("p1")
+    for name in "abcd":
+        cohort.clip(f"p1/{name}.mp4")
+    run = Run(cohort, workers=2)
+    run.extract(1)
+    wanted = {clip["clip_id"] for clip in run.clips() if clip["shard"] == 1}
+    assert {frame["clip_id"] for frame in run.frames(1)} == wanted
+
+
+def test_the_frames_do_not_depend_on_the_number_of_shards(cohort: Cohort) -> None:
+    cohort.person("p1")
+    for name in "abc":
+        cohort.clip(f"p1/{name}.mp4")
+    found = []
+    for workers in (1, 3):
+        run = Run(cohort, workers)
+        for shard in run.ingested.shards:
+            run.extract(shard)
+        rows = [frame for shard in run.ingested.shards for frame in run.frames(shard)]
+        found.append(sorted(rows, key=lambda row: (row["clip_id"], row["index"])))
+    assert found[0] == found[1]
+
+
+def test_the_same_shard_gives_the_same_bytes(cohort: Cohort) -> None:
+    cohort.person("p1").clip("p1/a.mp4")
+    cohort.clip("p1/b.mp4")
+    run = Run(cohort)
+    written = []
+    for _ in range(2):
+        run.extract()
+        written.append((run.folder / "frames-0" / FRAMES_FILE).read_bytes())
+    assert written[0] == written[1]
+
+
+def test_the_summary_holds_numbers_that_can_be_added_up(cohort: Cohort) -> None:
+    cohort.person("p1").clip("p1.mp4")
+    run = Run(cohort)
+    result = run.extract()
+    summary = json.loads((run.folder / "frames-0" / EXTRACT_FILE).read_text())
+    assert summary == result.summary()
+    assert all(isinstance(value, int | float) for value in summary.values())
+
+
+def test_a_clip_cut_off_in_the_middle_keeps_the_frames_before_the_cut(cohort: Cohort) -> None:
+    path = cohort.person("p1").clip("p1.mkv", seconds=4)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    run = Run(cohort)
+    run.extract()
+    assert 8 <= len(run.frames()) <= 12
+
+
+def test_a_clip_damaged_in_the_middle_ends_there_and_is_counted(cohort: Cohort) -> None:
+    path = cohort.person("p1").clip("p1.mp4", seconds=4)
+    run = Run(cohort)
+    spoil(
+        path, lambda content: content[:40000] + b"\xff" * (len(content) - 42000) + content[-2000:]
+    )
+    result = run.extract()
+    assert (result.clips, result.clips_cut_short) == (1, 1)
+
+
+def test_a_clip_of_which_nothing_can_be_decoded_is_unreadable(cohort: Cohort) -> None:
+    path = cohort.person("p1").clip("p1.mp4")
+    run = Run(cohort)
+    spoil(path, lambda content: content[:48] + b"\xff" * (len(content) - 3000) + content[-2952:])
+    run.extract()
+    assert [reject["reason"] for reject in run.rejects()] == [Reason.UNREADABLE]
+
+
+def test_a_clip_longer_than_it_may_be_is_cut_short(cohort: Cohort) -> None:
+    cohort.person("p1").clip("p1.mp4", seconds=4)
+    run = Run(cohort)
+    result = run.extract(max_duration_s=2.0)
+    assert (result.frames, result.clips_cut_short) == (11, 1)
+
+
+def test_a_clip_whose_time_stands_still_is_cut_short(cohort: Cohort) -> None:
+    cohort.person("p1").clip("p1.mp4", seconds=2, fps=30)
+    run = Run(cohort)
+    assert run.extract(max_duration_s=0.1).clips_cut_short == 1
+
+
+def test_a_clip_that_changed_since_ingest_is_rejected(cohort: Cohort) -> None:
+    path = cohort.person("p1").clip("p1.mp4")
+    run = Run(cohort)
+    os.utime(path, ns=(1, 1))
+    run.extract()
+    assert [reject["reason"] for reject in run.rejects()] == [Reason.CHANGED_SINCE_INGEST]
+
+
+def test_consent_that_ended_since_ingest_is_a_reject(cohort: Cohort) -> None:
+    cohort.person("p1", expires="2025-07-01").clip("p1.mp4")
+    run = Run(cohort)
+    run.extract(today=date(2025, 7, 2))
+    assert [reject["reason"] for reject in run.rejects()] == [Reason.CONSENT_EXPIRED]
+
+
+def test_a_reject_names_the_clip_and_the_step(cohort: Cohort) -> None:
+    path = cohort.person("p1").clip("p1.mp4")
+    run = Run(cohort)
+    path.unlink()
+    run.extract()
+    (reject,) = run.rejects()
+    (clip,) = run.clips()
+    expected = (clip["clip_id"], clip["uri"], "extract_frames")
+    assert (reject["clip_id"], reject["uri"], reject["step"]) == expected
+
+
+def test_a_shard_of_rejects_alone_is_no_error(cohort: Cohort) -> None:
+    path = cohort.person("p1").clip("p1.mp4")
+    run = Run(cohort)
+    path.unlink()
+    assert run.extract().frames == 0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"shard": 7},
+        {"frames_per_second": 0.0},
+        {"frames_per_second": float("nan")},
+        {"frames_per_second": 61.0},
+        {"min_sharpness": -1.0},
+        {"min_sharpness": float("nan")},
+    ],
+)
+def test_a_senseless_parameter_is_refused(cohort: Cohort, wrong: dict[str, Any]) -> None:
+    cohort.person("p1").clip("p1.mp4")
+    run = Run(cohort)
+    with pytest.raises(ContractError):
+        run.extract(**wrong)
+
+
+def test_no_pseudonym_is_logged(cohort: Cohort, caplog: pytest.LogCaptureFixture) -> None:
+    cohort.person("secret-id").clip("secret-id/a.mp4")
+    path = cohort.clip("secret-id/b.mp4")
+    run = Run(cohort)
+    path.write_bytes(b"not a video")
+    with caplog.at_level(logging.DEBUG):
+        run.extract()
+    assert caplog.text
+    assert "secret-id" not in caplog.text
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The content of files of many kinds."""
+    folder = tmp_path_factory.mktemp("samples")
+    good = [
+        write_video(folder / f"{seed}.mkv", noise(12, seed=seed)).read_bytes() for seed in range(3)
+    ]
+    return {
+        "good": good[0],
+        "another": good[1],
+        "cut": good[2][: len(good[2]) // 2],
+        "head only": good[2][:600],
+        "damaged": good[2][:9000] + b"\xff" * 9000 + good[2][18000:],
+        "short": write_video(folder / "short.mkv", noise(3)).read_bytes(),
+        "sound": write_audio(folder / "sound.mp4").read_bytes(),
+        "empty": b"",
+        "text": b"not a video",
+    }
+
+
+FILES = st.dictionaries(
+    st.builds(
+        "{}{}{}".format,
+        st.sampled_from(["p1", "p2", "expired", "unknown", "b d"]),
+        st.sampled_from(["", "/s1", "/s2", "/s1/t1", "/s1/t2", "/a/b/c"]),
+        st.sampled_from([".mkv", ".MP4", ".txt"]),
+    ),
+    st.sampled_from(
+        ["good", "another", "cut", "head only", "damaged", "short", "sound", "empty", "text"]
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(files=FILES, workers=st.integers(1, 3))
+def test_every_clip_that_goes_in_comes_out_once_as_frames_or_as_a_reject(
+    files: dict[str, str],
+    workers: int,
+    samples: dict[str, bytes],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    cohort = Cohort(tmp_path_factory.mktemp("cohort") / "source")
+    cohort.person("p1").person("p2").person("expired", expires="2025-02-01")
+    for name, kind in files.items():
+        cohort.raw(name, samples[kind])
+    try:
+        run = Run(cohort, workers)
+    except SourceError as error:
+        told = str(error)
+    else:
+        told = ""
+    if told:
+        assert f"none of the {len(files)} files" in told
+        return
+    out = [
+        row["uri"] for row in read_table(run.folder / "clips" / REJECTS_FILE, REJECTS).to_pylist()
+    ]
+    uri_of = {clip["clip_id"]: clip["uri"] for clip in run.clips()}
+    for shard in run.ingested.shards:
+        run.extract(shard)
+        out += {uri_of[frame["clip_id"]] for frame in run.frames(shard)}
+        out += [reject["uri"] for reject in run.rejects(shard)]
+    expected = sorted(cohort.path(name).as_uri() for name in files)
+    assert sorted(out) == expected
+
+
+MEASURE = """
+import datetime, pathlib, sys
+from components.extract_frames.extract import extract
+from components.telemetry import peak_memory_bytes
+folder = pathlib.Path(sys.argv[1])
+extract(folder, folder / "frames", shard=0, frames_per_second=25.0, min_sharpness=20.0,
+        today=datetime.date(2025, 6, 15))
+print(peak_memory_bytes())
+"""
+
+
+def test_a_clip_four_times_as_long_takes_no_more_memory(tmp_path: Path) -> None:
+    peaks = []
+    for seconds in (15, 60):
+        cohort = Cohort(tmp_path / str(seconds) / "source").person("p1")
+        pictures = noise(25, size=(160, 120))
+        frames = (pictures[number % 25] for number in range(seconds * 25))
+        write_video(cohort.path("p1.mp4"), frames, fps=25)
+        run = Run(cohort)
+        command = [sys.executable, "-c", MEASURE, str(run.folder / "clips")]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+        peaks.append(int(done.stdout.split()[-1]))
+        assert len(list((run.folder / "clips" / "frames").iterdir())) == 3
+    assert peaks[1] - peaks[0] < 10 << 20

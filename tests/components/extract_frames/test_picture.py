@@ -1,0 +1,183 @@
+"""From a decoded frame to an upright square: geometry, quality, hash."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+
+from components import video
+from components.contracts import ClipError, Reason
+from components.extract_frames.picture import (
+    central_square,
+    difference_hash,
+    display_matrix,
+    encode_jpeg,
+    measure,
+    scale,
+    turn,
+    upright_square,
+)
+from components.video import open_video
+from tests.videos import TURNED, noise, plain, set_display_matrix, write_video
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.videos import Image
+
+CORNERS = {"top left": (0, 0), "top right": (0, 1), "bottom left": (1, 0), "bottom right": (1, 1)}
+
+
+def disc(width: int, height: int, *, pixel_aspect: float = 1.0) -> Image:
+    """A white disc in the middle of black, round when it is shown; two thirds of the short side."""
+    side = min(width * pixel_aspect, height)
+    y, x = np.mgrid[:height, :width]
+    distance = np.hypot((x - (width - 1) / 2) * pixel_aspect, y - (height - 1) / 2)
+    return np.repeat((distance < side / 3)[..., None], 3, axis=2).astype(np.uint8) * 255
+
+
+def marked(width: int, height: int) -> Image:
+    """Grey, with the top left quarter of the central square white."""
+    image = np.full((height, width, 3), 60, np.uint8)
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    image[top : top + side // 2, left : left + side // 2] = 250
+    return image
+
+
+def first_square(path: Path) -> Image:
+    with open_video(path) as (container, stream):
+        frame = next(container.decode(stream))
+        aspect = float(stream.sample_aspect_ratio or 1)
+        return upright_square(frame, aspect, display_matrix(frame))
+
+
+def brightest_corner(image: Image) -> str:
+    half = image.shape[0] // 2
+    means = {
+        name: image[row * half : (row + 1) * half, column * half : (column + 1) * half].mean()
+        for name, (row, column) in CORNERS.items()
+    }
+    return max(means, key=lambda name: means[name])
+
+
+def extent(image: Image) -> tuple[int, int]:
+    """Width and height of what is white."""
+    rows, columns = np.nonzero(image[..., 0] > 128)
+    return int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1
+
+
+@pytest.mark.parametrize(
+    ("width", "height"),
+    [(320, 240), (240, 320), (1280, 720), (300, 300), (101, 67), (40, 30), (1, 1), (225, 3)],
+)
+def test_every_size_becomes_the_same_square(width: int, height: int) -> None:
+    assert scale(central_square(disc(width, height), 1.0)).shape == (224, 224, 3)
+
+
+@pytest.mark.parametrize("size", [(640, 360), (360, 640), (481, 271), (120, 90)])
+def test_a_circle_stays_a_circle(size: tuple[int, int]) -> None:
+    shown = extent(scale(central_square(disc(*size), 1.0)))
+    assert shown == pytest.approx((149, 149), abs=4)
+
+
+@pytest.mark.parametrize("pixel_aspect", [Fraction(2), Fraction(1, 2), Fraction(4, 3)])
+def test_a_circle_of_pixels_that_are_not_square_is_made_round(
+    tmp_path: Path, pixel_aspect: Fraction
+) -> None:
+    image = disc(320, 240, pixel_aspect=float(pixel_aspect))
+    path = write_video(tmp_path / "a.mp4", [image], pixel_aspect=pixel_aspect)
+    assert extent(first_square(path)) == pytest.approx((149, 149), abs=4)
+
+
+def test_a_senseless_pixel_aspect_is_taken_for_one() -> None:
+    assert central_square(disc(320, 240), 1000.0).shape == (240, 240, 3)
+
+
+def test_the_middle_is_kept_and_the_sides_are_cut() -> None:
+    image = np.zeros((10, 30, 3), np.uint8)
+    image[:, 10:20] = 255
+    assert central_square(image, 1.0).min() == 255
+
+
+@pytest.mark.parametrize(
+    ("degrees", "corner"),
+    [(0, "top left"), (90, "top right"), (180, "bottom right"), (270, "bottom left")],
+)
+def test_a_video_recorded_turned_is_shown_upright(
+    tmp_path: Path, degrees: int, corner: str
+) -> None:
+    path = write_video(tmp_path / "a.mp4", [marked(320, 240)])
+    set_display_matrix(path, *TURNED[degrees])
+    assert brightest_corner(first_square(path)) == corner
+
+
+def test_a_video_recorded_mirrored_is_shown_mirrored_back(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mp4", [marked(320, 240)])
+    set_display_matrix(path, -1, 0, 0, 1)
+    assert brightest_corner(first_square(path)) == "top right"
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_turning_loses_no_pixel(degrees: int) -> None:
+    image = noise(1, size=(224, 224))[0]
+    a, b, c, d = TURNED[degrees]
+    matrix = np.array([[a, b, 0], [c, d, 0], [0, 0, 1]], np.int32) << 16
+    assert (turn(image, matrix) == np.rot90(image, -degrees // 90)).all()
+
+
+def test_colours_come_out_as_they_went_in(tmp_path: Path) -> None:
+    image = np.full((240, 320, 3), (200, 40, 90), np.uint8)
+    path = write_video(tmp_path / "a.mp4", [image])
+    decoded = cv2.imdecode(np.frombuffer(encode_jpeg(first_square(path)), np.uint8), 1)
+    assert decoded[112, 112][::-1] == pytest.approx((200, 40, 90), abs=6)
+
+
+def test_a_frame_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_video(tmp_path / "a.mp4", [marked(320, 240)])
+    with open_video(path) as (container, stream):
+        frame = next(container.decode(stream))
+        monkeypatch.setattr(video, "MAX_PIXELS", 100)
+        with pytest.raises(ClipError) as caught:
+            upright_square(frame, 1.0, None)
+    assert caught.value.reason is Reason.TOO_LARGE
+
+
+def test_blurring_lowers_the_sharpness() -> None:
+    sharp = noise(1, size=(224, 224))[0]
+    assert measure(cv2.GaussianBlur(sharp, (0, 0), 4)).sharpness < measure(sharp).sharpness / 10
+
+
+def test_a_plain_picture_has_no_sharpness() -> None:
+    assert measure(plain(1, size=(224, 224))[0]).sharpness == 0
+
+
+def test_brightness_is_the_mean_luma() -> None:
+    assert measure(plain(1, size=(224, 224), level=77)[0]).brightness == pytest.approx(77)
+
+
+def test_the_first_bit_of_the_hash_is_the_top_left() -> None:
+    luma = np.zeros((8, 9), np.uint8)
+    luma[0, 1] = 200
+    assert difference_hash(luma) == 1 << 63
+
+
+def test_the_last_bit_of_the_hash_is_the_bottom_right() -> None:
+    luma = np.zeros((8, 9), np.uint8)
+    luma[7, 8] = 200
+    assert difference_hash(luma) == 1
+
+
+def test_compression_changes_few_bits_of_the_hash() -> None:
+    image = cv2.GaussianBlur(noise(1, size=(224, 224))[0], (0, 0), 12)
+    again = cv2.imdecode(np.frombuffer(encode_jpeg(image), np.uint8), 1)
+    assert (measure(image).dhash ^ measure(again).dhash).bit_count() <= 4
+
+
+def test_other_pictures_have_other_hashes() -> None:
+    one, other = (cv2.GaussianBlur(image, (0, 0), 12) for image in noise(2, size=(224, 224)))
+    assert (measure(one).dhash ^ measure(other).dhash).bit_count() >= 16

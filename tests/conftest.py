@@ -1,0 +1,59 @@
+"""What tests of several folders share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.videos import noise, write_video
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TODAY = date(2025, 6, 15)
+
+
+@dataclass
+class Cohort:
+    """A source in the making: people in the roster and clips below videos/."""
+
+    folder: Path
+    rows: list[str] = field(default_factory=list)
+    clips: int = 0
+
+    def person(
+        self,
+        person_id: str,
+        role: str = "student",
+        given: str = "2025-01-01",
+        expires: str = "2025-12-31",
+    ) -> Cohort:
+        self.rows.append(f"{person_id},{role},{given},{expires}")
+        header = "person_id,role,consent_given_on,consent_expires_on"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "roster.csv").write_text("\n".join([header, *self.rows, ""]))
+        return self
+
+    def path(self, name: str) -> Path:
+        path = self.folder / "videos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def clip(self, name: str, *, seconds: float = 1.2, fps: int = 10, **more: Any) -> Path:
+        """Write a clip whose content is like no other's."""
+        self.clips += 1
+        frames = noise(round(seconds * fps), seed=self.clips)
+        return write_video(self.path(name), frames, fps=fps, **more)
+
+    def raw(self, name: str, content: bytes) -> Path:
+        path = self.path(name)
+        path.write_bytes(content)
+        return path
+
+
+@pytest.fixture
+def cohort(tmp_path: Path) -> Cohort:
+    return Cohort(tmp_path / "source")
