@@ -47,7 +47,9 @@ class FakeClip:
     frames_per_second: float = 5.0
 
 
-def people(students: int = 3, staff: int = 1, visitors: int = 2, sessions: int = 2) -> list[FakeClip]:
+def people(
+    students: int = 3, staff: int = 1, visitors: int = 2, sessions: int = 2
+) -> list[FakeClip]:
     """One clip for each session of each person."""
     roles = ["student"] * students + ["staff"] * staff + ["visitor"] * visitors
     return [
@@ -124,7 +126,6 @@ def _embedding(frames: int) -> dict[str, object]:
         "reason": None,
         "engine": "openvino",
         "precision": "f32",
-        "dimension": DIMENSION,
         "frames": frames,
         "seconds": 0.5,
         "images_per_second": frames / 0.5,

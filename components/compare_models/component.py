@@ -1,11 +1,13 @@
 """The step as KFP sees it."""
 
+from typing import List
+
 from kfp import dsl
 
 
 @dsl.component(base_image="rollcall-train:0.1.0", install_kfp_package=False)
 def compare_models(
-    models: dsl.Input[list[dsl.Model]],
+    models: dsl.Input[List[dsl.Model]],
     audit: dsl.Input[dsl.Artifact],
     leaderboard: dsl.Output[dsl.Artifact],
     report: dsl.Output[dsl.HTML],

@@ -8,6 +8,7 @@ def extract_frames(
     shard: int,
     clips: dsl.Input[dsl.Dataset],
     frames: dsl.Output[dsl.Dataset],
+    extraction: dsl.Output[dsl.Artifact],
     frames_per_second: float = 5.0,
     min_sharpness: float = 20.0,
 ) -> None:
@@ -17,13 +18,16 @@ def extract_frames(
         shard: Which shard of the clips.
         clips: What ingest_videos wrote.
         frames: Directory with frames.parquet, rejects.parquet and extract.json.
+        extraction: The last two of them by themselves, for a step that wants no pixels.
         frames_per_second: How many frames of a second of video are kept, by their time stamps.
         min_sharpness: Frames whose Laplacian has a smaller variance are dropped as blurred, but
             the five sharpest of each clip always stay. Steady heads lie above 100, motion blur
             below 20; 0 keeps all.
     """
+    import shutil
     from pathlib import Path
 
+    from components.contracts import EXTRACT_FILE, REJECTS_FILE
     from components.extract_frames.extract import extract
     from components.roster import utc_today
 
@@ -36,3 +40,6 @@ def extract_frames(
         today=utc_today(),
     )
     frames.metadata.update(extracted.summary())
+    Path(extraction.path).mkdir()
+    for name in (REJECTS_FILE, EXTRACT_FILE):
+        shutil.copy(Path(frames.path) / name, extraction.path)

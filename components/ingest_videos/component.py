@@ -1,6 +1,6 @@
 """The step `ingest_videos` as Kubeflow sees it."""
 
-from typing import List  # noqa: UP035 - KFP knows the generics of typing
+from typing import List
 
 from kfp import dsl
 
@@ -10,7 +10,7 @@ def ingest_videos(
     source: str,
     workers: int,
     clips: dsl.Output[dsl.Dataset],
-) -> List[int]:  # noqa: UP006
+) -> List[int]:
     """List the clips of a source, check roster and consent, and deal them out to shards.
 
     Args:

@@ -106,11 +106,6 @@ def fetch_model(registry: str, output: Path, version: str = CHAMPION) -> Path:
     return output
 
 
-def sqlite_registry(folder: Path) -> str:
-    """The URI of an MLflow registry in SQLite in `folder`."""
-    return f"sqlite:///{folder.resolve() / 'mlflow.db'}"
-
-
 def _find(client: MlflowClient, version: str) -> ModelVersion:
     if version.isdigit():
         return client.get_model_version(MODEL_NAME, version)

@@ -134,7 +134,7 @@ def _close_blocks(census: Census, gap_s: float, gap_part: float) -> Iterable[boo
         blocks = sorted(spans.values())
         gap = min(gap_s, (max(last for _, last in blocks) - blocks[0][0]) * gap_part)
         for (_, end), (start, _) in pairwise(blocks):
-            yield start - end < gap - ROUNDING_S
+            yield start <= end or start - end < gap - ROUNDING_S
 
 
 def _protocol(census: Census) -> dict[str, Any]:

@@ -1,13 +1,15 @@
 """The step as KFP sees it."""
 
+from typing import List
+
 from kfp import dsl
 
 
 @dsl.component(base_image="rollcall-data:0.1.0", install_kfp_package=False)
 def split_dataset(
-    features: dsl.Input[list[dsl.Dataset]],
+    features: dsl.Input[List[dsl.Dataset]],
     clips: dsl.Input[dsl.Dataset],
-    extractions: dsl.Input[list[dsl.Artifact]],
+    extractions: dsl.Input[List[dsl.Artifact]],
     stranger_share: float,
     seed: int,
     dataset: dsl.Output[dsl.Dataset],

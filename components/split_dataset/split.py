@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from components.artifacts import (
     atomic_directory,
@@ -100,7 +101,7 @@ def split_dataset(
         classes.write(data / CLASSES_FILE)
         frames = gathering.write_index(plans, classes, options.seed)
         for name in usable:
-            gathering.write_features(name, embedding[name]["dimension"])
+            gathering.write_features(name)
         gathering.write_samples()
         write_json(data / EMBEDDING_FILE, embedding)
         findings = audit_index(data / INDEX_FILE, classes, options.gap_s, 1 / GAP_PARTS)
@@ -115,6 +116,18 @@ def classes_of(clips: Iterable[Clip]) -> Classes:
     people = sorted(role_of)
     roles = tuple(Role)
     return Classes(tuple(people), tuple(roles.index(role_of[person]) for person in people))
+
+
+def dimension_of(features: Path) -> int:
+    """Length of the vectors in a file of features.
+
+    Raises:
+        ContractError: it is no such file.
+    """
+    try:
+        return pq.read_schema(features).field("feature").type.list_size
+    except (OSError, KeyError, AttributeError, pa.ArrowException) as error:
+        raise ContractError(f"{features.name} is no file of features: {error!r}") from error
 
 
 def merge_embeddings(shards: Sequence[Path]) -> dict[str, dict[str, Any]]:
@@ -133,7 +146,7 @@ def _merge(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     failed = next((row for row in rows if row["status"] != "succeeded"), None)
     if failed:
         return failed
-    for key in ("engine", "precision", "dimension"):
+    for key in ("engine", "precision"):
         if len({row[key] for row in rows}) > 1:
             raise ContractError(f"the shards were embedded with different {key}: embed them again")
     frames, seconds = sum(row["frames"] for row in rows), sum(row["seconds"] for row in rows)
@@ -174,9 +187,10 @@ class Gathering:
                 frames += table.num_rows
         return frames
 
-    def write_features(self, backbone: str, dimension: int) -> None:
+    def write_features(self, backbone: str) -> None:
         """Write one backbone's features in the order of the index."""
-        schema, name = features_schema(dimension), features_file(backbone)
+        name = features_file(backbone)
+        schema = features_schema(dimension_of(self.shards[0] / name))
         with (
             self._readers(name, schema) as readers,
             parquet_writer(self.directory / name, schema) as writer,

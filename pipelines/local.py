@@ -1,0 +1,215 @@
+"""Runs a pipeline's real DAG on this machine, with `kfp.local`, in a child process.
+
+The child's own output goes to a log file; what people see are the events that the steps write.
+Everything between the steps lies in a working folder inside the output, which is removed at the
+end: it holds faces.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
+
+import pyarrow.csv
+
+from components.artifacts import (
+    atomic_directory,
+    atomic_file,
+    open_table,
+    read_json,
+    write_json,
+)
+from components.contracts import LEADERBOARD_FILE, REJECTS, REJECTS_FILE
+from components.errors import RollcallError
+from components.telemetry import EVENTS_VARIABLE
+from pipelines.progress import SECONDS_BETWEEN_LOOKS, EventReader, ProgressDisplay, StepCost
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+
+WORK: Final = ".work"
+RUN_LOG: Final = "run.log"
+STEPS_FILE: Final = "steps.json"
+REPORT_FILE: Final = "report.html"
+REJECTS_CSV: Final = "rejects.csv"
+CHAMPION: Final = "champion"
+
+LONGEST_RUN_S: Final = 24 * 3600
+SECONDS_TO_STOP: Final = 10
+
+
+@dataclass(frozen=True)
+class LocalRun:
+    """A run that succeeded.
+
+    Attributes:
+        output: where everything lies.
+        leaderboard: the content of leaderboard.json.
+        steps: what each step took.
+        seconds: wall time of the whole.
+        version: the registered version.
+    """
+
+    output: Path
+    leaderboard: dict[str, Any]
+    steps: list[StepCost]
+    seconds: float
+    version: str
+
+
+def run_training(
+    arguments: dict[str, Any], output: Path, console: Console, *, keep: bool = False
+) -> LocalRun:
+    """Run the training pipeline and lay its results into `output`.
+
+    Args:
+        arguments: of the pipeline.
+        output: a folder; the results of an earlier run in it are replaced.
+        console: where progress is shown.
+        keep: keep the frames and features between the steps, in the folder WORK.
+
+    Raises:
+        RollcallError: a step failed, or another run is writing into `output`.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    with _only_run(output):
+        work = output / WORK
+        shutil.rmtree(work, ignore_errors=True)  # of a run that was cut off
+        work.mkdir()
+        try:
+            return _run(arguments, output, work, console)
+        finally:
+            if not keep:
+                shutil.rmtree(work)
+
+
+def sqlite_registry(folder: Path) -> str:
+    """The URI of an MLflow registry in SQLite in `folder`."""
+    return f"sqlite:///{folder.resolve() / 'mlflow.db'}"
+
+
+def _run(arguments: dict[str, Any], output: Path, work: Path, console: Console) -> LocalRun:
+    started = time.monotonic()
+    write_json(work / "arguments.json", arguments)
+    events = work / "events.jsonl"
+    with ProgressDisplay(console) as display:
+        exit_code = _watch_child(work, output / RUN_LOG, events, display)
+    if exit_code:
+        raise RollcallError(_explain(display, output / RUN_LOG))
+    version = _lay_out(work, output)
+    steps = display.steps.costs()
+    seconds = round(time.monotonic() - started, 3)
+    with atomic_file(output / STEPS_FILE) as path:
+        costs = [step.to_json() for step in steps]
+        write_json(path, {"wall_seconds": seconds, "steps": costs})
+    leaderboard = read_json(output / LEADERBOARD_FILE)
+    return LocalRun(output, leaderboard, steps, seconds, version)
+
+
+def _watch_child(work: Path, log: Path, events: Path, display: ProgressDisplay) -> int:
+    reader = EventReader(events)
+    deadline = time.monotonic() + LONGEST_RUN_S
+    environment = {**os.environ, EVENTS_VARIABLE: str(events), "TF_CPP_MIN_LOG_LEVEL": "2"}
+    with log.open("wb") as stream, _child(work, stream, environment) as child:
+        while child.poll() is None:
+            display.take(reader.read())
+            display.tell_ends()
+            if time.monotonic() > deadline:
+                raise RollcallError(f"the run took more than {LONGEST_RUN_S // 3600} h: stopped")
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        display.take(reader.read())
+        display.tell_ends()
+        return child.returncode
+
+
+@contextlib.contextmanager
+def _child(
+    work: Path,
+    log: IO[bytes],
+    environment: dict[str, str],
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process group of its own, so that nothing of it outlives this block."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "pipelines.local", str(work)],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        env=environment,
+        start_new_session=True,
+    )
+    try:
+        yield child
+    finally:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(SECONDS_TO_STOP)
+
+
+def _explain(display: ProgressDisplay, log: Path) -> str:
+    errors = display.steps.errors()
+    told = "\n".join(errors) if errors else "it failed outside of its steps"
+    return f"The run failed.\n{told}\nThe whole log: {log}"
+
+
+def _lay_out(work: Path, output: Path) -> str:
+    """Move the results out of the working folder; returns the registered version."""
+    tasks = next((work / "pipeline").iterdir())
+    compared = tasks / "compare-models"
+    for source, name in (("leaderboard", LEADERBOARD_FILE), ("report", REPORT_FILE)):
+        with atomic_file(output / name) as path:
+            shutil.copyfile(compared / source, path)
+    with atomic_directory(output / CHAMPION) as directory:
+        shutil.copytree(compared / CHAMPION, directory, dirs_exist_ok=True)
+    with (
+        atomic_file(output / REJECTS_CSV) as path,
+        open_table(tasks / "split-dataset" / "audit" / REJECTS_FILE, REJECTS) as rejects,
+        pyarrow.csv.CSVWriter(path, REJECTS) as writer,
+    ):
+        for batch in rejects.iter_batches():
+            writer.write_batch(batch)
+    return (tasks / "register-model" / "Output").read_text(encoding="utf-8")
+
+
+@contextlib.contextmanager
+def _only_run(output: Path) -> Iterator[None]:
+    with (output / ".lock").open("w", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RollcallError(
+                f"another run is writing into {output}: wait for it, or name another --output"
+            ) from None
+        yield
+
+
+def _main(work: Path) -> None:
+    """What the child does: the DAG, in this interpreter's environment."""
+    from kfp import local  # noqa: PLC0415 - slow, and not needed to watch
+
+    from pipelines.settings import Settings  # noqa: PLC0415
+    from pipelines.training import training_pipeline  # noqa: PLC0415
+
+    logging.basicConfig(level=logging.INFO)
+    arguments = json.loads((work / "arguments.json").read_text(encoding="utf-8"))
+    runner = local.SubprocessRunner(use_venv=False)
+    local.init(runner, pipeline_root=str(work / "pipeline"), raise_on_error=True)
+    training_pipeline(Settings(local=True))(**arguments)
+
+
+if __name__ == "__main__":
+    _main(Path(sys.argv[1]))

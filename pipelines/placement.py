@@ -1,0 +1,78 @@
+"""Where each step runs and what it may use: one table, and one function that applies it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from kfp import kubernetes
+
+if TYPE_CHECKING:
+    from kfp.dsl import PipelineTask
+
+    from pipelines.settings import Settings
+
+BACKOFF: Final = {
+    "backoff_duration": "30s",
+    "backoff_factor": 2.0,
+    "backoff_max_duration": "600s",
+}
+
+
+@dataclass(frozen=True)
+class Placement:
+    """A row of the table.
+
+    Attributes:
+        title: what the Kubeflow UI shows.
+        image: "data" or "train", without or with TensorFlow.
+        cpu: cores, requested and allowed.
+        memory: requested and allowed, in Kubernetes' notation.
+        retries: of a task that failed.
+        timeout_s: seconds after which a task is stopped.
+        cached: whether the same inputs may give an earlier run's outputs.
+    """
+
+    title: str
+    image: str
+    cpu: str
+    memory: str
+    retries: int
+    timeout_s: int
+    cached: bool = True
+
+
+HOUR: Final = 3600
+
+PLACEMENTS: Final[dict[str, Placement]] = {
+    # A source can change without its name changing, so what lists it is never cached.
+    "ingest_videos": Placement("List clips", "data", "1", "1Gi", 3, HOUR, cached=False),
+    "export_backbones": Placement("Export backbones", "train", "2", "6Gi", 2, 2 * HOUR),
+    "extract_frames": Placement("Extract frames", "data", "2", "2Gi", 5, 6 * HOUR),
+    "embed_frames": Placement("Embed frames", "data", "2", "4Gi", 5, 6 * HOUR),
+    "split_dataset": Placement("Split and audit", "data", "1", "2Gi", 2, HOUR),
+    "train_model": Placement("Train head", "train", "2", "6Gi", 5, 2 * HOUR),
+    "compare_models": Placement("Compare", "train", "1", "2Gi", 2, HOUR),
+    # Registers anew each time: a cached version number may have been deleted from the registry.
+    "register_model": Placement("Register", "train", "1", "2Gi", 2, HOUR, cached=False),
+    "notify": Placement("Notify", "data", "1", "512Mi", 2, 600, cached=False),
+}
+
+
+def place(task: PipelineTask, step: str, settings: Settings) -> PipelineTask:
+    """Give `task` what the row of `step` says.
+
+    On this machine nothing evicts a task, and the same inputs fail the same way: no retries there.
+
+    Raises:
+        KeyError: the table has no such row.
+    """
+    row = PLACEMENTS[step]
+    image = {"data": settings.data_image, "train": settings.train_image}[row.image]
+    task.set_display_name(row.title).set_container_image(image)
+    task.set_cpu_request(row.cpu).set_cpu_limit(row.cpu)
+    task.set_memory_request(row.memory).set_memory_limit(row.memory)
+    task.set_retry(0 if settings.local else row.retries, **BACKOFF)
+    task.set_caching_options(row.cached)
+    kubernetes.set_timeout(task, row.timeout_s)
+    return task

@@ -1,0 +1,25 @@
+"""What differs from one installation to the next, read when a command runs, never at import."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Each value comes from the environment variable ROLLCALL_ and its name, or is the default."""
+
+    model_config = SettingsConfigDict(env_prefix="ROLLCALL_", frozen=True)
+
+    data_image: str = Field(
+        default="rollcall-data:0.1.0", description="Image of the steps that need no TensorFlow."
+    )
+    train_image: str = Field(
+        default="rollcall-train:0.1.0",
+        description="Image of the steps that need TensorFlow or MLflow.",
+    )
+    registry: str = Field(
+        default="http://mlflow:5000",
+        description="MLflow URI that a compiled pipeline registers to.",
+    )
+    local: bool = Field(default=False, description="Whether the DAG runs on this machine.")

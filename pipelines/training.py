@@ -1,0 +1,133 @@
+"""The training pipeline: from a source of videos to a registered model."""
+
+from typing import Any, Final
+
+from kfp import dsl
+
+from components.compare_models.component import compare_models
+from components.embed_frames.component import embed_frames
+from components.export_backbones.component import export_backbones
+from components.extract_frames.component import extract_frames
+from components.ingest_videos.component import ingest_videos
+from components.notify.component import notify
+from components.register_model.component import register_model
+from components.split_dataset.component import split_dataset
+from components.train_model.component import train_model
+from pipelines.placement import place
+from pipelines.settings import Settings
+
+NAME: Final = "rollcall-training"
+
+DEFAULT_BACKBONES: Final = ("EfficientNetLite0", "EfficientNetLite1", "EfficientNetLite2")
+"""Made for edge devices, and their ImageNet weights come with the installation."""
+
+
+def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no name for it
+    """Make the pipeline, placed as `settings` and the placement table say."""
+
+    @dsl.pipeline(
+        name=NAME,
+        description="Videos in; honestly compared classifiers and a registered champion out.",
+    )
+    def training(
+        source: str,
+        backbones: list[str] = list(DEFAULT_BACKBONES),  # noqa: B006 - KFP compiles it
+        workers: int = 2,
+        epochs: int = 5,
+        weights: str = "imagenet",
+        registry: str = settings.registry,
+        frames_per_second: float = 5.0,
+        min_sharpness: float = 20.0,
+        precision: str = "auto",
+        stranger_share: float = 0.5,
+        seed: int = 0,
+    ) -> None:
+        """Train, compare and register.
+
+        Args:
+            source: Folder with roster.csv and videos/.
+            backbones: Names of pretrained backbones, as in keras.applications.
+            workers: Shards that are extracted and embedded at the same time.
+            epochs: Passes over the features at the most; heads stop early.
+            weights: imagenet, none (random), or a folder of weights files.
+            registry: MLflow URI.
+            frames_per_second: Frames sampled from each second of video.
+            min_sharpness: Blurred frames below it are dropped, but never a whole clip.
+            precision: Of the embedding: auto, bf16 or f32.
+            stranger_share: Part of the visitors that is never trained on.
+            seed: Of everything random.
+        """
+        ended = place(notify(), "notify", settings)
+        with dsl.ExitHandler(ended, name="until-notified"):
+            ingested = place(
+                ingest_videos(source=source, workers=workers), "ingest_videos", settings
+            )
+            exported = place(
+                export_backbones(backbones=backbones, weights=weights, seed=seed),
+                "export_backbones",
+                settings,
+            )
+            with dsl.ParallelFor(ingested.outputs["Output"], name="each-shard") as shard:
+                extracted = place(
+                    extract_frames(
+                        shard=shard,
+                        clips=ingested.outputs["clips"],
+                        frames_per_second=frames_per_second,
+                        min_sharpness=min_sharpness,
+                    ),
+                    "extract_frames",
+                    settings,
+                )
+                embedded = place(
+                    embed_frames(
+                        shard=shard,
+                        frames=extracted.outputs["frames"],
+                        exported=exported.outputs["exported"],
+                        precision=precision,
+                        seed=seed,
+                    ),
+                    "embed_frames",
+                    settings,
+                )
+            split = place(
+                split_dataset(
+                    features=dsl.Collected(embedded.outputs["features"]),
+                    clips=ingested.outputs["clips"],
+                    extractions=dsl.Collected(extracted.outputs["extraction"]),
+                    stranger_share=stranger_share,
+                    seed=seed,
+                ),
+                "split_dataset",
+                settings,
+            )
+            with dsl.ParallelFor(backbones, name="each-backbone") as backbone:
+                trained = place(
+                    train_model(
+                        backbone=backbone,
+                        dataset=split.outputs["dataset"],
+                        exported=exported.outputs["exported"],
+                        epochs=epochs,
+                        seed=seed,
+                    ),
+                    "train_model",
+                    settings,
+                )
+            compared = place(
+                compare_models(
+                    models=dsl.Collected(trained.outputs["model"]),
+                    audit=split.outputs["audit"],
+                ),
+                "compare_models",
+                settings,
+            )
+            place(
+                register_model(
+                    champion=compared.outputs["champion"],
+                    audit=split.outputs["audit"],
+                    registry=registry,
+                ),
+                "register_model",
+                settings,
+            )
+
+    return training
