@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from components.synthesize_cohort.floats import Floats, floats
 from components.synthesize_cohort.noise import bell, smoothstep, wave_noise
 from components.synthesize_cohort.session import Backdrop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from components.synthesize_cohort.mesh import Floats
     from components.synthesize_cohort.session import Session
 
 
@@ -30,25 +30,25 @@ def make_backdrop(session: Session, size: int) -> Floats:
     generator = np.random.default_rng([session.seed, 1])
     ramp = (np.arange(size, dtype=np.float32) + 0.5) / size
     y, x = np.meshgrid(ramp, ramp, indexing="ij")
-    points = np.stack([x, y], axis=-1)
-    first, second, third = (np.float32(colour) for colour in session.backdrop_colours)
+    points = floats(np.stack([x, y], axis=-1))
+    first, second, third = (floats(colour) for colour in session.backdrop_colours)
     picture = _PAINTERS[session.backdrop](generator, points, (first, second, third))
-    picture = picture * (1.0 + 0.05 * wave_noise(generator, points, 9.0))[..., None]
+    uneven = 1.0 + 0.05 * wave_noise(generator, points, 9.0)
     side = float(generator.uniform(-0.4, 0.4))
-    picture = picture * (1.0 + side * (x - 0.5) + 0.3 * (0.5 - y))[..., None]
+    uneven = uneven * (1.0 + side * (x - 0.5) + 0.3 * (0.5 - y))
     blurred = cv2.GaussianBlur(
-        np.clip(picture, 0.0, 3.0).astype(np.float32),
+        floats(np.clip(picture * uneven[..., None], 0.0, 3.0)),
         (0, 0),
         max(session.backdrop_blur * size, 0.4),
     )
-    return np.asarray(blurred, dtype=np.float32)
+    return floats(blurred)
 
 
 _Colours = tuple["Floats", "Floats", "Floats"]
 
 
 def _mix(first: Floats, second: Floats, share: Floats) -> Floats:
-    return np.asarray(first + (second - first) * share[..., None], dtype=np.float32)
+    return floats(first + (second - first) * share[..., None])
 
 
 def _wall(generator: np.random.Generator, points: Floats, colours: _Colours) -> Floats:
@@ -79,7 +79,7 @@ def _windows(generator: np.random.Generator, points: Floats, colours: _Colours) 
     pane = smoothstep(0.5, 0.47, np.abs(u - 0.5) + 0.07) * smoothstep(
         0.5, 0.47, np.abs(v - 0.5) + 0.05
     )
-    sky = _mix(np.float32([0.75, 0.85, 1.0]), colours[1], smoothstep(0.2, 0.9, y))
+    sky = _mix(floats([0.75, 0.85, 1.0]), colours[1], smoothstep(0.2, 0.9, y))
     sky = sky * np.float32(generator.uniform(0.7, 1.8))
     return _mix(colours[0] * np.ones_like(sky), sky, pane)
 
@@ -110,20 +110,20 @@ def _corridor(generator: np.random.Generator, points: Floats, colours: _Colours)
     side = np.abs(x) > np.abs(y)
     walls = _mix(colours[0], colours[1], doors)
     floor = _mix(colours[2], 0.7 * colours[2], smoothstep(-0.1, 0.1, np.sin(40.0 * depth)))
-    ceiling = np.float32([0.8, 0.8, 0.78]) * np.ones_like(walls)
+    ceiling = floats([0.8, 0.8, 0.78]) * np.ones_like(walls)
     level = np.where((y > 0)[..., None], floor, ceiling)
     fade = 0.45 + 0.75 * np.exp(-1.6 * depth)
-    return np.asarray(np.where(side[..., None], walls, level) * fade[..., None], dtype=np.float32)
+    return floats(np.where(side[..., None], walls, level) * fade[..., None])
 
 
 def _outdoors(generator: np.random.Generator, points: Floats, colours: _Colours) -> Floats:
     y = points[..., 1]
-    sky = _mix(np.float32([0.30, 0.50, 0.85]), np.float32([0.85, 0.88, 0.90]), y)
+    sky = _mix(floats([0.30, 0.50, 0.85]), floats([0.85, 0.88, 0.90]), y)
     sky = _mix(
-        sky, np.float32([1.1, 1.1, 1.1]), smoothstep(0.0, 1.6, wave_noise(generator, points, 7.0))
+        sky, floats([1.1, 1.1, 1.1]), smoothstep(0.0, 1.6, wave_noise(generator, points, 7.0))
     )
     leaves = wave_noise(generator, points, 26.0, octaves=4)
-    green = np.float32([0.06, 0.14, 0.03]) * (1.0 + 0.45 * np.clip(leaves, -1.8, 2.5))[..., None]
+    green = floats([0.06, 0.14, 0.03]) * (1.0 + 0.45 * np.clip(leaves, -1.8, 2.5))[..., None]
     horizon = generator.uniform(0.2, 0.75) + 0.06 * wave_noise(generator, points[..., :1], 9.0)
     picture = _mix(sky * generator.uniform(0.5, 1.3), green, smoothstep(0.0, 0.03, y - horizon))
     ground = generator.uniform(0.8, 1.1)
@@ -138,7 +138,7 @@ def _lights(generator: np.random.Generator, points: Floats, colours: _Colours) -
         disc = smoothstep(1.1, 0.9, away / radius) + 0.15 * bell(away, 2.0 * radius)
         glow = (0.4 + colours[number % 3]) * generator.uniform(0.3, 1.3)
         picture += disc[..., None] * glow
-    return np.asarray(picture, dtype=np.float32)
+    return floats(picture)
 
 
 _PAINTERS: dict[Backdrop, Callable[[np.random.Generator, Floats, _Colours], Floats]] = {

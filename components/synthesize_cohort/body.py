@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from components.synthesize_cohort.floats import Floats, floats
 from components.synthesize_cohort.identity import GlassesStyle
 from components.synthesize_cohort.mesh import Mesh, grid_triangles, join, make_mesh, sphere, tube
 from components.synthesize_cohort.noise import bell, smoothstep, wave_noise
 
 if TYPE_CHECKING:
     from components.synthesize_cohort.identity import Colour, Glasses, Identity
-    from components.synthesize_cohort.mesh import Floats
 
 NECK_Z: Final = -0.24
 """Depth of the neck's axis."""
@@ -73,8 +73,8 @@ def _ear(identity: Identity, side: int) -> Mesh:
         ],
         axis=-1,
     )
-    middle = np.float32([side * (skull.half_width + 0.03), -0.06, -0.12])
-    colour = np.float32(identity.skin.colour) * np.float32([1.02, 0.85, 0.84])
+    middle = floats([side * (skull.half_width + 0.03), -0.06, -0.12])
+    colour = floats(identity.skin.colour) * floats([1.02, 0.85, 0.84])
     ridge = bell(radius - 0.62, 0.10) * outer
     albedo = colour * (1.0 - 0.40 * bowl + 0.06 * ridge)[..., None]
     return make_mesh(turned + middle, triangles, albedo, occlusion=0.95 - 0.55 * bowl, sheen=0.03)
@@ -101,8 +101,8 @@ def make_glasses(glasses: Glasses, eyes: Floats, bridge: float, temple: Floats) 
         [inner * turn, height + 0.03 + 0.03 * (1 - turn**2), plane + 0.03 * (1 - turn**2)], axis=1
     )
     tubes.append(tube(arch, glasses.rim, closed=False))
-    for side in (-1, 1):
-        tubes.append(tube(_arm(glasses, eyes, plane, temple, side), glasses.rim, closed=False))
+    arms = (_arm(glasses, eyes, plane, temple, side) for side in (-1, 1))
+    tubes.extend(tube(arm, glasses.rim, closed=False) for arm in arms)
     return [
         make_mesh(vertices, triangles, glasses.colour, sheen=0.15, glint=0.25)
         for vertices, triangles in tubes
@@ -159,7 +159,7 @@ def make_neck(identity: Identity) -> Mesh:
     return make_mesh(
         points,
         grid_triangles(rows, columns, wrap=True),
-        np.float32(identity.skin.colour) * 0.96 * mottling[..., None],
+        floats(identity.skin.colour) * 0.96 * mottling[..., None],
         occlusion=0.92 - under_chin,
         sheen=0.02,
         follow=smoothstep(-1.75, -0.75, y),
@@ -232,6 +232,6 @@ def _weave(clothes: Clothes, points: Floats, generator: np.random.Generator) -> 
     else:
         share = np.zeros_like(x)
     cloth = 1.0 + 0.05 * wave_noise(generator, points, 30.0, octaves=1)
-    first, second = np.float32(clothes.colour), np.float32(clothes.second)
+    first, second = floats(clothes.colour), floats(clothes.second)
     mixed = first + (second - first) * share[..., None]
-    return np.asarray(mixed * cloth[..., None], dtype=np.float32)
+    return floats(mixed * cloth[..., None])

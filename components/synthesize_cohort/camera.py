@@ -8,8 +8,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from components.synthesize_cohort.floats import Floats, floats
+
 if TYPE_CHECKING:
-    from components.synthesize_cohort.mesh import Floats
     from components.synthesize_cohort.session import Camera
 
 LEVELS: Final = 4096
@@ -26,13 +27,13 @@ class Sensor:
         self._generator = generator
         ramp = np.linspace(-1.0, 1.0, size, dtype=np.float32)
         radius = (ramp[:, None] ** 2 + ramp[None, :] ** 2) / 2.0
-        gain = np.float32(2.0**camera.exposure) * np.float32(camera.white_balance)
+        gain = np.float32(2.0**camera.exposure) * floats(camera.white_balance)
         self._gain = (1.0 - camera.vignette * radius)[..., None] * gain
         side = size + NOISE_MARGIN
         grain = generator.standard_normal((side, side, 3), dtype=np.float32)
         # Neighbouring pixels share some noise: the sensor's colour filter is interpolated.
-        self._grain = cv2.GaussianBlur(grain, (0, 0), 0.6)
-        self._grain *= np.float32(camera.noise / float(self._grain.std()))
+        grain = floats(cv2.GaussianBlur(grain, (0, 0), 0.6))
+        self._grain = floats(grain * (camera.noise / float(grain.std())))
         self._curve = _tone_curve(camera.contrast)
 
     def expose(
@@ -52,7 +53,7 @@ class Sensor:
         light = figure[..., :3] + backdrop * (1.0 - figure[..., 3:])
         sigma = self._camera.defocus * self._size
         if sigma > 0.3:
-            light = cv2.GaussianBlur(light, (0, 0), sigma)
+            light = floats(cv2.GaussianBlur(light, (0, 0), sigma))
         light = light * self._gain
         # Shot noise grows with the root of the light; a little read noise is always there.
         light += self._noise() * np.sqrt(np.maximum(light, 0.0) / MIDDLE_GREY * 0.9 + 0.1)
@@ -61,7 +62,7 @@ class Sensor:
 
     def _noise(self) -> Floats:
         row, column = self._generator.integers(0, NOISE_MARGIN, 2)
-        return self._grain[row : row + self._size, column : column + self._size]
+        return floats(self._grain[row : row + self._size, column : column + self._size])
 
 
 def _tone_curve(contrast: float) -> npt.NDArray[np.uint8]:

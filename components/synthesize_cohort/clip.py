@@ -10,6 +10,7 @@ import numpy as np
 from components.synthesize_cohort.backdrop import make_backdrop
 from components.synthesize_cohort.camera import Sensor
 from components.synthesize_cohort.figure import make_figure
+from components.synthesize_cohort.floats import floats
 from components.synthesize_cohort.motion import poses
 from components.synthesize_cohort.render import Renderer
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from components.synthesize_cohort.identity import Identity
     from components.synthesize_cohort.session import Session
 
-NOSE = np.float32([0.0, -0.25, 1.0])
+NOSE = floats([0.0, -0.25, 1.0])
 """A point whose way through the picture stands for that of the face."""
 
 
@@ -49,7 +50,9 @@ def render_clip(
     shake = session.camera.shake * size * generator.standard_normal((frames, 2))
     for here, there, hand in zip(way[:-1], way[1:], shake, strict=True):
         before, after = renderer.locate(NOSE, here), renderer.locate(NOSE, there)
-        moved = np.float32([[1.0, 0.0, hand[0]], [0.0, 1.0, hand[1]]])
-        behind = cv2.warpAffine(backdrop, moved, (size, size), borderMode=cv2.BORDER_REFLECT)
+        moved = floats([[1.0, 0.0, hand[0]], [0.0, 1.0, hand[1]]])
+        behind = floats(
+            cv2.warpAffine(backdrop, moved, (size, size), borderMode=cv2.BORDER_REFLECT)
+        )
         travel = (fps * (after[0] - before[0]), fps * (after[1] - before[1]))
         yield sensor.expose(renderer.draw(here), behind, travel)

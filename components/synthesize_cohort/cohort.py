@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import cv2
@@ -24,6 +24,7 @@ from components.telemetry import step
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 MARKER: Final = "synthesis.json"
 """Written beside the roster: the options, and every file, so that a rerun knows its own."""
@@ -71,6 +72,8 @@ class CohortOptions:
     def __post_init__(self) -> None:
         for name, (low, high) in LIMITS.items():
             value = getattr(self, name)
+            if name != "seconds" and not isinstance(value, int):
+                raise RollcallError(f"{name} is {value!r}; it has to be a whole number")
             if not low <= value <= high:
                 raise RollcallError(f"{name} is {value}; it has to be from {low} to {high}")
         if self.size % 2:
@@ -212,13 +215,14 @@ def _make_all(tasks: list[_Task], processes: int) -> Iterator[int]:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 running |= {pool.submit(_make_clip, task) for task in islice(waiting, len(done))}
                 yield from (future.result() for future in done)
+        except BrokenProcessPool as error:
+            raise RollcallError(
+                f"one of {workers} processes ended in the middle of a clip, as when memory runs "
+                "out: ask for fewer processes, or for a smaller size"
+            ) from error
         finally:
-            _cancel(running)
-
-
-def _cancel(running: set[Future[int]]) -> None:
-    for future in running:
-        future.cancel()
+            for future in running:
+                future.cancel()
 
 
 def _one_thread() -> None:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import numpy.typing as npt
 
+from components.synthesize_cohort.floats import Floats, floats
 from components.synthesize_cohort.identity import BeardStyle
 from components.synthesize_cohort.mesh import (
     Mesh,
@@ -22,7 +24,6 @@ from components.synthesize_cohort.skull import skull_surface
 
 if TYPE_CHECKING:
     from components.synthesize_cohort.identity import Eyes, Identity, Mouth, Nose
-    from components.synthesize_cohort.mesh import Floats
 
 ROWS: Final = 168
 COLUMNS: Final = 208
@@ -71,20 +72,20 @@ class _Canvas:
     occlusion: Floats
     sheen: Floats
 
-    def push(self, amount: Floats | float) -> None:
+    def push(self, amount: npt.NDArray[np.floating] | float) -> None:
         """Move the surface towards the camera."""
         self.points[..., 2] += self.front * amount
 
-    def paint(self, colour: Floats | tuple[float, float, float], share: Floats) -> None:
+    def paint(self, colour: npt.ArrayLike, share: npt.NDArray[np.floating]) -> None:
         """Blend a linear RGB colour over the skin."""
         cover = (self.front * np.clip(share, 0.0, 1.0))[..., None]
-        self.albedo += cover * (np.asarray(colour, dtype=np.float32) - self.albedo)
+        self.albedo += cover * (floats(colour) - self.albedo)
 
-    def tint(self, factor: tuple[float, float, float], share: Floats) -> None:
+    def tint(self, factor: tuple[float, float, float], share: npt.NDArray[np.floating]) -> None:
         """Multiply the colour of the skin."""
-        self.paint(self.albedo * np.asarray(factor, dtype=np.float32), share)
+        self.paint(self.albedo * floats(factor), share)
 
-    def shade(self, amount: Floats) -> None:
+    def shade(self, amount: npt.NDArray[np.floating]) -> None:
         """Keep the surroundings' light away."""
         self.occlusion *= 1.0 - self.front * np.clip(amount, 0.0, 1.0)
 
@@ -119,12 +120,12 @@ def make_eyeball(eyes: Eyes, centre: Floats) -> Mesh:
     ball = np.stack([toward[..., 0], -toward[..., 2], toward[..., 1]], axis=-1)
     off_axis = np.arccos(np.clip(ball[..., 2], -1.0, 1.0))
     angle = np.arctan2(ball[..., 1], ball[..., 0])
-    iris = np.asarray(eyes.iris, dtype=np.float32)
+    iris = floats(eyes.iris)
     fibres = 1.0 + 0.25 * np.cos(9.0 * angle + 1.0) * np.cos(14.0 * angle)
     ring = smoothstep(0.58, 0.45, off_axis)[..., None]
     rim = bell(off_axis - 0.52, 0.07)[..., None]
     pupil = smoothstep(0.24, 0.18, off_axis)[..., None]
-    albedo = np.float32([0.70, 0.67, 0.64]) * (1.0 - ring) + iris * fibres[..., None] * ring
+    albedo = floats([0.70, 0.67, 0.64]) * (1.0 - ring) + iris * fibres[..., None] * ring
     albedo = albedo * (1.0 - 0.7 * rim) * (1.0 - pupil) + 0.004 * pupil
     eyeball = make_mesh(
         centre + EYE_RADIUS * ball,
@@ -156,7 +157,7 @@ def _blank(identity: Identity) -> _Canvas:
         x=points[..., 0].copy(),
         y=points[..., 1].copy(),
         front=smoothstep(0.0, 0.35, toward[..., 2] / ring),
-        albedo=np.broadcast_to(np.float32(identity.skin.colour), (*shape, 3)).copy(),
+        albedo=np.broadcast_to(floats(identity.skin.colour), (*shape, 3)).copy(),
         occlusion=np.ones(shape, dtype=np.float32),
         sheen=np.full(shape, 0.045, dtype=np.float32),
     )
@@ -271,9 +272,9 @@ def _shape_eye(canvas: _Canvas, eyes: Eyes, side: int, expression: Expression) -
     outward = side * (canvas.x - side * eyes.spacing)
     level = canvas.y - eyes.height
     distance = np.hypot(outward, level)
-    nearest = np.argmin(np.where(canvas.front > 0.5, distance, np.inf))
-    socket_z = canvas.points[..., 2].flat[nearest]
-    centre = np.float32([side * eyes.spacing, eyes.height, socket_z + 0.030 - EYE_RADIUS])
+    nearest = int(np.argmin(np.where(canvas.front > 0.5, distance, np.inf)))
+    socket_z = float(canvas.points.reshape(-1, 3)[nearest, 2])
+    centre = floats([side * eyes.spacing, eyes.height, socket_z + 0.030 - EYE_RADIUS])
     # The lids lie on the ball; where they part, the skin goes back behind it.
     ball = np.sqrt(np.maximum(EYE_RADIUS**2 - distance**2, 0.0))
     over = centre[2] + ball + LID - canvas.points[..., 2]
@@ -314,7 +315,7 @@ def _draw_brow(
     cover = smoothstep(1.25, 0.55, np.abs(above) / np.maximum(thickness, 1e-3))
     cover = cover * smoothstep(1.12, 0.85, np.abs(along)) * (0.88 + 0.16 * texture)
     canvas.push(0.018 * cover)
-    colour = np.asarray(identity.hair.colour, dtype=np.float32) * 0.75
+    colour = floats(identity.hair.colour) * 0.75
     canvas.paint((colour[0], colour[1], colour[2]), eyes.brow_density * cover)
 
 
@@ -331,7 +332,7 @@ def _grow_beard(canvas: _Canvas, identity: Identity) -> None:
         share, thickness = share * (0.92 + 0.10 * strands), 0.05
     canvas.points *= (1.0 + thickness * share * (1.0 + 0.25 * strands))[..., None]
     light = 1.0 + 0.22 * np.clip(strands, -2.0, 2.0)
-    colour = np.asarray(identity.hair.beard_colour, dtype=np.float32) * light[..., None]
+    colour = floats(identity.hair.beard_colour) * light[..., None]
     cover = np.clip(share, 0.0, 1.0)[..., None]
     canvas.albedo += cover * (colour - canvas.albedo)
     canvas.sheen *= 1.0 - 0.6 * cover[..., 0]
@@ -344,7 +345,7 @@ def _beard_area(canvas: _Canvas, mouth: Mouth, style: BeardStyle) -> Floats:
     off_lips = smoothstep(0.92, 1.12, lips)
     moustache = bell(above - 0.125, 0.042) * smoothstep(0.36, 0.24, np.abs(x))
     if style is BeardStyle.MOUSTACHE:
-        return np.asarray(1.25 * moustache * off_lips, dtype=np.float32)
+        return floats(1.25 * moustache * off_lips)
     chin = smoothstep(0.42, 0.22, np.abs(x)) * smoothstep(-0.02, -0.14, above)
     if style is BeardStyle.GOATEE:
         around = smoothstep(0.46, 0.34, np.abs(x)) * smoothstep(0.20, 0.15, above)
@@ -352,6 +353,6 @@ def _beard_area(canvas: _Canvas, mouth: Mouth, style: BeardStyle) -> Floats:
         area = np.maximum(np.maximum(chin, beside), moustache)
     else:
         line = np.interp(np.abs(x), [0.0, 0.30, 0.55, 0.75], [-0.10, -0.04, 0.16, 0.45])
-        jaw = smoothstep(line + 0.05, line - 0.09, above)
+        jaw = smoothstep(0.05, -0.09, above - line)
         area = np.maximum(jaw, moustache)
-    return np.asarray(area * off_lips * smoothstep(-0.25, 0.02, ahead), dtype=np.float32)
+    return floats(area * off_lips * smoothstep(-0.25, 0.02, ahead))

@@ -9,8 +9,9 @@ import numpy as np
 
 from components.synthesize_cohort.body import make_clothes, make_ears, make_glasses, make_neck
 from components.synthesize_cohort.face import make_eyeball, make_face
+from components.synthesize_cohort.floats import Floats, floats
 from components.synthesize_cohort.hair import beneath_hair, make_hair
-from components.synthesize_cohort.mesh import Floats, Mesh, join, keep, vertex_normals
+from components.synthesize_cohort.mesh import Mesh, join, keep, vertex_normals
 
 if TYPE_CHECKING:
     from components.synthesize_cohort.body import Clothes
@@ -49,7 +50,7 @@ def make_figure(identity: Identity, clothes: Clothes, expression: Expression) ->
     at_bridge = np.hypot(points[:, 0], points[:, 1] - face.eye_centres[0, 1])
     front = points[:, 2] > 0.0
     bridge = float(points[front][np.argmin(at_bridge[front]), 2])
-    temple = np.float32([identity.skull.half_width, -0.02, -0.12])
+    temple = floats([identity.skull.half_width, -0.02, -0.12])
     rest = [
         keep(face.skin, ~beneath_hair(identity, face.skin)),
         *make_ears(identity),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
+from components.synthesize_cohort.floats import Floats, floats
 from components.synthesize_cohort.identity import HairStyle
 from components.synthesize_cohort.mesh import (
     Mesh,
@@ -23,7 +24,6 @@ from components.synthesize_cohort.skull import skull_surface
 
 if TYPE_CHECKING:
     from components.synthesize_cohort.identity import Hair, Identity
-    from components.synthesize_cohort.mesh import Floats
 
 ROWS: Final = 92
 COLUMNS: Final = 132
@@ -88,8 +88,7 @@ def beneath_hair(identity: Identity, skin: Mesh) -> npt.NDArray[np.bool_]:
     toward = skin.vertices / np.linalg.norm(skin.vertices, axis=1, keepdims=True)
     line = _hairline(identity.hair, CUTS[identity.hair.style], toward)
     deep = skin.vertices[:, 1] > line + 0.14
-    hidden: npt.NDArray[np.bool_] = deep[skin.triangles].all(axis=1)
-    return hidden
+    return np.asarray(deep[skin.triangles].all(axis=1), dtype=np.bool_)
 
 
 def _hairline(hair: Hair, cut: _Cut, toward: Floats) -> Floats:
@@ -125,7 +124,7 @@ def _cap(identity: Identity, cut: _Cut, generator: np.random.Generator) -> Mesh:
     thick = thick * (1.0 + cut.waviness * waves) * _parting(hair, toward)
     # Thin where it begins, and below that under the skin.
     lift = thick * (0.15 + 0.85 * smoothstep(0.0, 0.22, above)) - 0.08 * (1.0 - cover)
-    outward = toward * np.float32([1.0, 0.9, 1.0])
+    outward = toward * floats([1.0, 0.9, 1.0])
     points = base + outward * lift[..., None]
     triangles = grid_triangles(ROWS, COLUMNS, wrap=True)
     grown = cover.reshape(-1)[triangles].max(axis=1) > 0.0
@@ -152,7 +151,7 @@ def _parting(hair: Hair, toward: Floats) -> Floats:
     at = 0.30 * np.sign(hair.part) + 0.12 * hair.part
     groove = bell(toward[..., 0] - at, 0.045) * smoothstep(-0.35, 0.2, toward[..., 2])
     swept = 1.0 - 0.35 * np.tanh(4.0 * (toward[..., 0] - at) * np.sign(hair.part))
-    return np.asarray(swept * (1.0 - 0.75 * groove), dtype=np.float32)
+    return floats(swept * (1.0 - 0.75 * groove))
 
 
 def _strands(
@@ -165,8 +164,8 @@ def _strands(
     fine = wave_noise(generator, points, streak, octaves=2)
     broad = wave_noise(generator, points, 3.0, octaves=1)
     light = 1.0 + 0.24 * np.clip(fine, -2.0, 2.0) + 0.10 * broad
-    colour = np.asarray(identity.hair.colour, dtype=np.float32)
-    return np.asarray(colour * light[..., None], dtype=np.float32)
+    colour = floats(identity.hair.colour)
+    return floats(colour * light[..., None])
 
 
 def _curtain(identity: Identity, cut: _Cut, end: float, generator: np.random.Generator) -> Mesh:
@@ -206,9 +205,9 @@ def _curtain(identity: Identity, cut: _Cut, end: float, generator: np.random.Gen
 def _bun(identity: Identity, generator: np.random.Generator) -> Mesh:
     toward, triangles = sphere(28, 40)
     size = 0.30 + 0.5 * identity.hair.volume + 0.25 * identity.hair.length
-    points = toward * np.float32([size, 0.85 * size, size])
+    points = toward * floats([size, 0.85 * size, size])
     points *= (1.0 + 0.035 * wave_noise(generator, toward, (3.0, 9.0, 3.0), 1))[..., None]
-    middle = np.float32([0.0, 0.98 * identity.skull.upper, -0.42])
+    middle = floats([0.0, 0.98 * identity.skull.upper, -0.42])
     albedo = _strands(identity, toward, generator, (5.0, 22.0, 5.0))
     return make_mesh(points + middle, triangles, albedo, occlusion=0.9, sheen=0.10)
 

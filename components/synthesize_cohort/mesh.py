@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from components.synthesize_cohort.floats import Floats, Ints, floats
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-Floats: TypeAlias = npt.NDArray[np.float32]
-Ints: TypeAlias = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ def make_mesh(
     count = len(flat)
 
     def spread(values: npt.ArrayLike, *shape: int) -> Floats:
-        given = np.asarray(values, dtype=np.float32)
+        given = floats(values)
         if given.size == count * int(np.prod(shape)):
             given = given.reshape(count, *shape)
         return np.ascontiguousarray(np.broadcast_to(given, (count, *shape)), dtype=np.float32)

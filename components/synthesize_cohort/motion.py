@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from components.synthesize_cohort.mesh import Floats
+    from components.synthesize_cohort.floats import Floats
     from components.synthesize_cohort.session import Motion
 
 

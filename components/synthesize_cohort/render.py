@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Final
 import cv2
 import numpy as np
 
+from components.synthesize_cohort.floats import Floats, floats
 from components.synthesize_cohort.motion import rotation
 
 if TYPE_CHECKING:
     from components.synthesize_cohort.figure import Figure
-    from components.synthesize_cohort.mesh import Floats
     from components.synthesize_cohort.motion import Pose
     from components.synthesize_cohort.session import Session
 
-PIVOT: Final = np.float32([0.0, -0.85, -0.25])
+PIVOT: Final = floats([0.0, -0.85, -0.25])
 """The joint of head and neck."""
 
 HEAD_HEIGHT: Final = 2.25
@@ -52,21 +52,21 @@ class Renderer:
         self._still = 1.0 - mesh.follow[:, None]
         self._lamps = self._lamp_rows()
         self._still_light = self._still * cv2.transform(figure.normals[:, None], self._lamps)[:, 0]
-        ambient = np.float32(session.lighting.ambient)
+        ambient = floats(session.lighting.ambient)
         self._ambient = mesh.albedo * (mesh.occlusion[:, None] * ambient)
-        self._key = mesh.albedo * np.float32(session.lighting.key.colour)
+        self._key = mesh.albedo * floats(session.lighting.key.colour)
         self._key *= 0.35 + 0.65 * mesh.occlusion[:, None]
-        self._fill = mesh.albedo * np.float32(session.lighting.fill.colour)
+        self._fill = mesh.albedo * floats(session.lighting.fill.colour)
         self._fill *= mesh.occlusion[:, None]
 
     def _lamp_rows(self) -> Floats:
         """Rows whose products with a normal say: key, fill, key's highlight, sky above."""
-        key = np.float32(self._lighting.key.direction())
-        fill = np.float32(self._lighting.fill.direction())
+        key = floats(self._lighting.key.direction())
+        fill = floats(self._lighting.fill.direction())
         # Halfway between lamp and camera; the camera is far enough to be the same for all points.
         halfway = key + self._view[2, :3]
         halfway /= max(float(np.linalg.norm(halfway)), 1e-6)
-        return np.stack([key, fill, halfway, np.float32([0.0, 1.0, 0.0])])
+        return np.stack([key, fill, halfway, floats([0.0, 1.0, 0.0])])
 
     def draw(self, pose: Pose) -> Floats:
         """Draw the figure in a pose.
@@ -92,12 +92,12 @@ class Renderer:
         np.multiply(colour, FULL_SCALE, out=picture[..., :3])
         picture[..., 3] = depth < FAR
         small = cv2.resize(picture, (self._size, self._size), interpolation=cv2.INTER_AREA)
-        return np.asarray(small, dtype=np.float32)
+        return floats(small)
 
     def locate(self, point: Floats, pose: Pose) -> tuple[float, float]:
-        """Where a point of the head (head coordinates) is in the picture: x right, y down, pixels."""
+        """Where a point in head coordinates is in the picture: pixels to the right and down."""
         placed = pose.rotation() @ (point - PIVOT) + PIVOT
-        placed = placed + np.float32([*pose.shift, 0.0])
+        placed = placed + floats([*pose.shift, 0.0])
         seen = self._view[:3, :3] @ placed + self._view[:3, 3]
         scale = self._size / (2.0 * float(np.tan(self._field_of_view / 2.0)) * -float(seen[2]))
         return self._size / 2 + scale * float(seen[0]), self._size / 2 - scale * float(seen[1])
@@ -112,8 +112,7 @@ class Renderer:
         affine = np.concatenate([turn, (PIVOT - turn @ PIVOT)[:, None]], axis=1)
         turned = cv2.transform(vertices[:, None], affine)[:, 0]
         placed = turned + self._still * (vertices - turned)
-        placed += np.float32([*pose.shift, 0.0])
-        return np.asarray(placed, dtype=np.float32)
+        return floats(placed + floats([*pose.shift, 0.0]))
 
     def _shade(self, pose: Pose) -> Floats:
         """Light that leaves every vertex: ambient from above, two lamps, two highlights."""
@@ -132,6 +131,6 @@ class Renderer:
         sharp = broad * broad
         sharp = sharp * sharp
         shine = (mesh.sheen[:, None] * broad * broad + mesh.glint[:, None] * sharp * sharp) * key
-        total += shine * np.float32(self._lighting.key.colour)
+        total += shine * floats(self._lighting.key.colour)
         total *= 1.0 / FULL_SCALE
-        return np.asarray(np.minimum(total, 1.0, out=total), dtype=np.float32)
+        return floats(np.minimum(total, 1.0, out=total))

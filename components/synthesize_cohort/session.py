@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from components.synthesize_cohort.body import Clothes, Collar, Pattern
 from components.synthesize_cohort.face import Expression
@@ -141,7 +142,7 @@ class Session:
 
 def draw_session(generator: np.random.Generator) -> Session:
     """Draw the conditions of a session; nothing of the person goes into them."""
-    warmth = float(generator.uniform(-1.0, 1.0))
+    warmth = float(generator.uniform(-0.7, 0.7))
     return Session(
         lighting=_lighting(generator, warmth),
         camera=_camera(generator, warmth),
@@ -154,7 +155,7 @@ def draw_session(generator: np.random.Generator) -> Session:
         ),
         backdrop=list(Backdrop)[int(generator.integers(len(Backdrop)))],
         backdrop_colours=(_any_colour(generator), _any_colour(generator), _any_colour(generator)),
-        backdrop_blur=float(generator.uniform(0.010, 0.040)),
+        backdrop_blur=float(generator.uniform(0.020, 0.060)),
         seed=int(generator.integers(2**31)),
     )
 
@@ -165,7 +166,11 @@ def _any_colour(generator: np.random.Generator) -> Colour:
     hue = generator.uniform(0.0, 1.0)
     wheel = np.abs((hue * 6.0 + np.array([0.0, 4.0, 2.0])) % 6.0 - 3.0) - 1.0
     mixed = value * (1.0 - saturation * (1.0 - np.clip(wheel, 0.0, 1.0)))
-    red, green, blue = (float(part) for part in from_srgb(mixed))
+    return _three(from_srgb(mixed))
+
+
+def _three(values: npt.NDArray[np.floating]) -> Colour:
+    red, green, blue = (float(value) for value in values)
     return red, green, blue
 
 
@@ -188,7 +193,7 @@ def _lighting(generator: np.random.Generator, warmth: float) -> Lighting:
             float(generator.uniform(-20.0, 40.0)),
             _tinted(key * float(generator.uniform(0.10, 0.55)), other),
         ),
-        ambient=_tinted(float(generator.uniform(0.10, 0.38)), 0.5 * (warmth + other)),
+        ambient=_tinted(float(generator.uniform(0.16, 0.38)), 0.5 * (warmth + other)),
     )
 
 
@@ -197,11 +202,11 @@ def _camera(generator: np.random.Generator, warmth: float) -> Camera:
     left = warmth * float(generator.uniform(0.0, 0.9)) + float(generator.normal(0.0, 0.2))
     return Camera(
         field_of_view=float(generator.uniform(24.0, 48.0)),
-        head_height=float(generator.uniform(0.58, 0.80)),
-        offset=(float(generator.uniform(-0.07, 0.07)), float(generator.uniform(-0.03, 0.05))),
-        elevation=float(generator.uniform(-14.0, 12.0)),
+        head_height=float(generator.uniform(0.66, 0.84)),
+        offset=(float(generator.uniform(-0.07, 0.07)), float(generator.uniform(-0.08, 0.01))),
+        elevation=float(generator.uniform(-10.0, 8.0)),
         roll=float(generator.normal(0.0, 3.0)),
-        exposure=float(generator.uniform(-0.6, 0.5)),
+        exposure=float(generator.uniform(-0.5, 0.4)),
         white_balance=(1.0 - 0.13 * left, 1.0, 1.0 + 0.18 * left),
         contrast=float(generator.uniform(0.85, 1.20)),
         vignette=float(generator.uniform(0.0, 0.45)),
@@ -228,11 +233,16 @@ def _motion(generator: np.random.Generator) -> Motion:
 
 
 def _clothes(generator: np.random.Generator) -> Clothes:
+    colour = np.array(_any_colour(generator))
+    other = np.array(_any_colour(generator))
+    # Loud clothes would drown the face in any feature that sees the whole picture.
+    muted = 0.16 + 0.55 * (colour - 0.16)
+    second = muted + 0.35 * (other - muted)
     return Clothes(
         pattern=list(Pattern)[int(generator.integers(len(Pattern)))],
         collar=list(Collar)[int(generator.integers(len(Collar)))],
-        colour=_any_colour(generator),
-        second=_any_colour(generator),
+        colour=_three(muted),
+        second=_three(second),
         scale=float(generator.uniform(12.0, 36.0)),
         seed=int(generator.integers(2**31)),
     )

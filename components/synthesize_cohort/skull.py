@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from components.synthesize_cohort.floats import Floats, floats
 from components.synthesize_cohort.noise import bell, smoothstep
 
 if TYPE_CHECKING:
     from components.synthesize_cohort.identity import Skull
-    from components.synthesize_cohort.mesh import Floats
 
 ROUNDNESS: Final = 2.35
 """Exponent of the horizontal cross-section: 2 is an ellipse, more is squarer."""
@@ -39,7 +39,7 @@ def skull_surface(skull: Skull, toward: Floats) -> Floats:
 def _half_width(skull: Skull, ring: Floats, down: Floats) -> Floats:
     square = 1.0 + (skull.jaw_square - 1.0) * smoothstep(0.0, 0.55, down)
     taper = 1.0 - skull.jaw_taper * smoothstep(0.10, 0.95, down)
-    return np.asarray(skull.half_width * ring**square * taper, dtype=np.float32)
+    return floats(skull.half_width * ring**square * taper)
 
 
 def _reach(skull: Skull, ring: Floats, toward: Floats, ahead: Floats) -> Floats:
@@ -50,7 +50,7 @@ def _reach(skull: Skull, ring: Floats, toward: Floats, ahead: Floats) -> Floats:
     front -= skull.forehead_slope * smoothstep(0.15, 0.8, up)
     back = 1.08 * skull.depth * ring * (1.0 - 0.62 * smoothstep(0.15, 0.95, down))
     share = smoothstep(-0.35, 0.35, ahead)
-    return np.asarray(front * share + back * (1.0 - share), dtype=np.float32)
+    return floats(front * share + back * (1.0 - share))
 
 
 def _bumps(skull: Skull, points: Floats, ahead: Floats) -> Floats:
