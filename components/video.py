@@ -42,7 +42,11 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     """
     try:
         with av.open(
-            f"file:{path}", mode="r", container_options=_OPEN_OPTIONS, timeout=_OPEN_TIMEOUT_S
+            f"file:{path}",
+            mode="r",
+            container_options=_OPEN_OPTIONS,
+            metadata_errors="replace",  # titles and the like may be in any encoding
+            timeout=_OPEN_TIMEOUT_S,
         ) as container:
             yield container, _video_stream(container)
     except av.FFmpegError as error:

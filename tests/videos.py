@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import av
 import numpy as np
 from av.container.core import Flags
+from av.stream import Disposition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,6 +25,11 @@ TURNED = {
     90: (0, 1, -1, 0),
     180: (-1, 0, 0, -1),
     270: (0, -1, 1, 0),
+}
+
+SETTINGS = {
+    "libx264": {"preset": "ultrafast"},
+    "libx265": {"preset": "ultrafast", "x265-params": "log-level=none"},
 }
 
 
@@ -46,7 +52,7 @@ def write_video(
     times_s: Sequence[float] | None = None,
     pixel_aspect: Fraction | None = None,
     rewindable: bool = True,
-    options: dict[str, str] | None = None,
+    title: str = "",
 ) -> Path:
     """Write (height, width, 3) uint8 RGB frames; the name's suffix says which container.
 
@@ -57,8 +63,9 @@ def write_video(
     form = {".mkv": "matroska", ".webm": "webm", ".avi": "avi"}.get(path.suffix.lower(), "mp4")
     with path.open("wb") as stream:
         target: Any = stream if rewindable else _OneWay(stream)
-        with av.open(target, "w", format=form, options=options or {}) as container:
+        with av.open(target, "w", format=form) as container:
             container.flags |= Flags.bitexact.value  # the same bytes on every run
+            container.metadata["title"] = title
             _encode(container, frames, fps, codec, times_s, pixel_aspect)
     return path
 
@@ -71,11 +78,11 @@ def _encode(
     times_s: Sequence[float] | None,
     pixel_aspect: Fraction | None,
 ) -> None:
-    fast = {"preset": "ultrafast", "threads": "1"} if codec == "libx264" else {"threads": "1"}
+    settings = {"threads": "1", **SETTINGS.get(codec, {})}
     stream = None
     for number, image in enumerate(frames):
         if stream is None:
-            stream = container.add_stream(codec, rate=fps, options=fast)
+            stream = container.add_stream(codec, rate=fps, options=settings)
             stream.height, stream.width = image.shape[:2]
             stream.pix_fmt = "yuv444p" if codec == "libx264" else "yuv420p"
             if codec != "mpeg4":
@@ -91,19 +98,31 @@ def _encode(
         container.mux(stream.encode(None))
 
 
-def write_audio(path: Path, seconds: float = 1.5) -> Path:
-    """Write an MP4 with sound only."""
+def write_audio(path: Path, seconds: float = 1.5, cover: Image | None = None) -> Path:
+    """Write an MP4 with sound only, and a cover picture if there is one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     rate = 8000
     with av.open(str(path), "w", format="mp4") as container:
         container.flags |= Flags.bitexact.value
         stream = container.add_stream("aac", rate=rate, layout="mono")
+        picture = None if cover is None else _add_cover(container, cover)
         for start in range(0, int(seconds * rate), 1024):
             frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
             frame.sample_rate, frame.pts = rate, start
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+        if picture is not None:
+            container.mux(picture)
     return path
+
+
+def _add_cover(container: Any, cover: Image) -> Any:
+    stream = container.add_stream("mjpeg", rate=1)
+    stream.height, stream.width = cover.shape[:2]
+    stream.pix_fmt = "yuvj420p"
+    stream.disposition = Disposition.attached_pic
+    frame = av.VideoFrame.from_ndarray(cover, format="rgb24")
+    return [*stream.encode(frame), *stream.encode(None)]
 
 
 def noise(count: int, *, size: tuple[int, int] = (64, 64), seed: int = 0) -> list[Image]:

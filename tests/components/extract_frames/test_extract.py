@@ -29,6 +29,7 @@ from components.contracts import (
     Reason,
 )
 from components.errors import ContractError, SourceError
+from components.extract_frames.decode import ClipDecoder
 from components.extract_frames.extract import Extracted, extract
 from components.ingest_videos.ingest import Ingested, ingest
 from tests.conftest import TODAY, Cohort
@@ -70,7 +71,7 @@ def spoil(path: Path, change: Any) -> None:
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-def test_a_clip_gives_five_frames_a_second_by_default_of_the_component(cohort: Cohort) -> None:
+def test_a_clip_gives_the_number_of_frames_a_second_that_was_asked_for(cohort: Cohort) -> None:
     cohort.person("p1").clip("p1.mp4", seconds=2, fps=30)
     run = Run(cohort)
     run.extract()
@@ -241,10 +242,14 @@ def test_a_clip_longer_than_it_may_be_is_cut_short(cohort: Cohort) -> None:
     assert (result.frames, result.clips_cut_short) == (11, 1)
 
 
-def test_a_clip_whose_time_stands_still_is_cut_short(cohort: Cohort) -> None:
-    cohort.person("p1").clip("p1.mp4", seconds=2, fps=30)
-    run = Run(cohort)
-    assert run.extract(max_duration_s=0.1).clips_cut_short == 1
+def test_decoding_ends_after_a_number_of_frames_even_when_time_hardly_moves(
+    tmp_path: Path,
+) -> None:
+    times = [number / 1000 for number in range(40)]
+    path = write_video(tmp_path / "a.mp4", noise(40), times_s=times)
+    decoder = ClipDecoder(path, frames_per_second=1000.0, max_duration_s=0.1)
+    list(decoder.frames())
+    assert "24 frames" in (decoder.cut_short or "")
 
 
 def test_a_clip_that_changed_since_ingest_is_rejected(cohort: Cohort) -> None:
@@ -379,6 +384,7 @@ def test_every_clip_that_goes_in_comes_out_once_as_frames_or_as_a_reject(
 
 MEASURE = """
 import datetime, pathlib, sys
+from components.extract_frames.decode import ClipDecoder
 from components.extract_frames.extract import extract
 from components.telemetry import peak_memory_bytes
 folder = pathlib.Path(sys.argv[1])

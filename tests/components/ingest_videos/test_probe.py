@@ -65,10 +65,22 @@ def test_a_duration_that_is_not_stated_is_measured(videos: Path, name: str, code
 
 @pytest.mark.parametrize(
     ("name", "codec"),
-    [("a.mov", "libx264"), ("a.m4v", "mpeg4"), ("a.avi", "mpeg4"), ("a.webm", "libvpx-vp9")],
+    [
+        ("a.mov", "libx264"),
+        ("a.mov", "libx265"),
+        ("a.m4v", "mpeg4"),
+        ("a.avi", "mpeg4"),
+        ("a.webm", "libvpx-vp9"),
+    ],
 )
 def test_other_containers_and_codecs_are_read(videos: Path, name: str, codec: str) -> None:
     assert probe(clip(videos / name, codec=codec)).duration_s == pytest.approx(1.2, abs=0.02)
+
+
+def test_a_title_in_another_encoding_does_not_matter(videos: Path) -> None:
+    path = clip(videos / "a.mp4", title="Muenchen")
+    path.write_bytes(path.read_bytes().replace(b"Muenchen", b"M\xfcnchen!"))
+    assert probe(path).codec == "h264"
 
 
 def test_an_empty_file_is_refused_as_empty(videos: Path) -> None:
@@ -107,6 +119,11 @@ def test_what_is_said_of_an_unreadable_clip_does_not_name_it(videos: Path) -> No
 
 def test_sound_alone_is_no_video(videos: Path) -> None:
     assert refusal(write_audio(videos / "a.mp4")).reason is Reason.NO_VIDEO
+
+
+def test_sound_with_a_cover_picture_is_no_video(videos: Path) -> None:
+    path = write_audio(videos / "a.mp4", cover=noise(1)[0])
+    assert refusal(path).reason is Reason.NO_VIDEO
 
 
 def test_a_short_clip_is_refused(videos: Path) -> None:
