@@ -1,0 +1,79 @@
+"""What split_dataset wrote is read, and no label is trusted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from components.artifacts import read_table, write_table
+from components.contracts import (
+    CLASSES_FILE,
+    INDEX,
+    INDEX_FILE,
+    Classes,
+    features_file,
+    features_schema,
+)
+from components.errors import ContractError
+from components.split_dataset.assign import SplitOptions
+from components.split_dataset.split import split_dataset
+from components.train_model.dataset import read_dataset
+from tests.shards import BACKBONE, DIMENSION, people, write_shards
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    shards = write_shards(tmp_path, people())
+    split_dataset(
+        shards.features,
+        shards.clips,
+        shards.extractions,
+        SplitOptions(),
+        dataset=tmp_path / "dataset",
+        audit=tmp_path / "audit",
+    )
+    return tmp_path / "dataset"
+
+
+def test_features_come_back_in_the_order_of_the_index(dataset):
+    read = read_dataset(dataset, BACKBONE, DIMENSION)
+    table = read_table(dataset / features_file(BACKBONE), features_schema(DIMENSION))
+    assert read.features.dtype == np.float16
+    np.testing.assert_array_equal(read.features, np.stack(table["feature"].to_pylist()))
+
+
+def test_labels_beyond_the_classes_are_refused(dataset):
+    classes = Classes.read(dataset / CLASSES_FILE)
+    Classes(classes.people[:-1], classes.role_of_person[:-1]).write(dataset / CLASSES_FILE)
+    with pytest.raises(ContractError, match="outside"):
+        read_dataset(dataset, BACKBONE, DIMENSION)
+
+
+def test_role_labels_beyond_the_roles_are_refused(dataset):
+    table = read_table(dataset / INDEX_FILE, INDEX)
+    wrong = pa.array([3] * table.num_rows, pa.int32())
+    at = table.column_names.index("role_label")
+    write_table(dataset / INDEX_FILE, table.set_column(at, INDEX.field("role_label"), wrong))
+    with pytest.raises(ContractError, match="role label"):
+        read_dataset(dataset, BACKBONE, DIMENSION)
+
+
+def test_features_of_other_frames_are_refused(dataset):
+    path = dataset / features_file(BACKBONE)
+    table = read_table(path, features_schema(DIMENSION))
+    write_table(path, table.take(list(reversed(range(table.num_rows)))))
+    with pytest.raises(ContractError, match="rows are not those"):
+        read_dataset(dataset, BACKBONE, DIMENSION)
+
+
+def test_features_that_are_too_few_are_refused(dataset):
+    path = dataset / features_file(BACKBONE)
+    write_table(path, read_table(path, features_schema(DIMENSION)).slice(1))
+    with pytest.raises(ContractError, match="rows, not"):
+        read_dataset(dataset, BACKBONE, DIMENSION)
+
+
+def test_features_of_another_length_are_refused(dataset):
+    with pytest.raises(ContractError, match="other columns"):
+        read_dataset(dataset, BACKBONE, DIMENSION + 1)

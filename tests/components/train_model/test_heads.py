@@ -1,0 +1,100 @@
+"""The head starts from LDA, and training can only make its calibration loss smaller."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from components.contracts import Classes
+from components.train_model.heads import Rows, build_head, choose_temperature, train_head
+from components.train_model.lda import fit_lda
+
+CLASSES = Classes(("a", "b", "c", "d"), (0, 1, 0, 2))
+
+
+def rows(seed: int, per_person: int = 40, shift: float = 0.0) -> Rows:
+    """People as points in 10 dimensions; `shift` moves them as another session does."""
+    centres = np.random.default_rng(7).normal(size=(4, 10))
+    moves = np.random.default_rng(100 + seed).normal(size=(4, 10))
+    person = np.arange(4 * per_person, dtype=np.int32) % 4
+    noise = np.random.default_rng(seed).normal(size=(len(person), 10))
+    features = centres[person] + shift * moves[person] + 0.6 * noise
+    return Rows(
+        features.astype(np.float16), person, np.array(CLASSES.role_of_person, np.int32)[person]
+    )
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return train_head(rows(0), rows(1, shift=0.5), CLASSES, epochs=5, seed=0)
+
+
+def test_before_training_it_computes_lda_exactly():
+    train = rows(0)
+    start = fit_lda(train.features, train.person, 4)
+    standard = start.standardisation
+    logits = (train.features - standard.mean) / standard.scale @ start.weights + start.bias
+    expected = np.exp(logits - logits.max(1, keepdims=True))
+    expected /= expected.sum(1, keepdims=True)
+    predicted = build_head(start, 1.0, CLASSES).predict(train.features, verbose=0)
+    np.testing.assert_allclose(predicted["person"], expected, atol=1e-4)
+
+
+def test_the_role_is_the_sum_of_its_peoples_probabilities(trained):
+    predicted = trained.predict(rows(2).features)
+    person, role = predicted["person"], predicted["role"]
+    np.testing.assert_allclose(role[:, 0], person[:, 0] + person[:, 2], atol=1e-5)
+
+
+def test_training_leaves_the_role_layer_alone(trained):
+    kernel = trained.model.get_layer("role").get_weights()[0]
+    assert kernel.tolist() == [[1, 0, 0], [0, 1, 0], [1, 0, 0], [0, 0, 1]]
+
+
+def test_the_kept_weights_have_the_smallest_calibration_loss(trained):
+    curves = trained.curves
+    assert curves.calibration_loss[trained.best_epoch] == min(curves.calibration_loss)
+    judged = rows(1, shift=0.5)
+    loss = trained.model.evaluate(
+        judged.features, {"person": judged.person, "role": judged.role}, verbose=0
+    )[0]
+    assert loss == pytest.approx(min(curves.calibration_loss), rel=1e-4)
+
+
+def test_the_curves_begin_with_the_lda_start(trained):
+    assert trained.curves.epoch == list(range(len(trained.curves.epoch)))
+
+
+def test_no_epoch_keeps_the_start():
+    head = train_head(rows(0), rows(1), CLASSES, epochs=0, seed=0)
+    assert (head.best_epoch, head.curves.epoch) == (0, [0])
+
+
+def test_the_same_seed_gives_the_same_weights():
+    first, second = (
+        train_head(rows(0), rows(1, shift=0.5), CLASSES, epochs=2, seed=3) for _ in range(2)
+    )
+    for one, other in zip(first.model.get_weights(), second.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_harder_calibration_session_gives_a_higher_temperature():
+    start = fit_lda(rows(0).features, rows(0).person, 4)
+    easy, hard = (choose_temperature(start, rows(1, shift=shift)) for shift in (0.0, 1.0))
+    assert 1.0 <= easy < hard
+
+
+def test_without_calibration_frames_the_training_frames_judge():
+    none = Rows(np.empty((0, 10), np.float16), np.empty(0, np.int32), np.empty(0, np.int32))
+    head = train_head(rows(0), none, CLASSES, epochs=1, seed=0)
+    assert np.isfinite(head.curves.calibration_loss).all()
+
+
+def test_it_is_made_of_layers_that_load_in_safe_mode(trained, tmp_path):
+    trained.model.save(tmp_path / "head.keras")
+    loaded = keras.saving.load_model(tmp_path / "head.keras", safe_mode=True)
+    features = rows(2).features
+    np.testing.assert_array_equal(
+        loaded.predict(features, verbose=0)["person"], trained.predict(features)["person"]
+    )

@@ -1,0 +1,111 @@
+"""Shrinkage LDA, held against scikit-learn's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.covariance import oas
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+from components.train_model.lda import fit_lda, shrink
+
+
+def cloud(seed: int, rows: int = 120, dimension: int = 8, classes: int = 3):
+    generator = np.random.default_rng(seed)
+    labels = generator.permutation(np.arange(rows) % classes)
+    centres = generator.normal(size=(classes, dimension))
+    scales = generator.uniform(0.2, 2, dimension)
+    features = centres[labels] + scales * generator.normal(size=(rows, dimension))
+    return features, labels
+
+
+def logits(found, features):
+    standard = found.standardisation
+    return (features - standard.mean) / standard.scale @ found.weights + found.bias
+
+
+@given(st.integers(0, 10_000), st.integers(5, 300), st.integers(2, 40))
+@settings(deadline=None)
+def test_the_shrunk_covariance_is_that_of_scikit_learn(seed, rows, dimension):
+    features, _ = cloud(seed, rows, dimension)
+    centred = features - features.mean(0)
+    covariance, amount = shrink(centred.T @ centred / rows, rows)
+    wanted, wanted_amount = oas(features)
+    assert amount == pytest.approx(wanted_amount)
+    np.testing.assert_allclose(covariance, wanted, atol=1e-9)
+
+
+@given(st.integers(0, 10_000))
+@settings(deadline=None, max_examples=30)
+def test_its_discriminants_are_those_of_scikit_learn(seed):
+    features, labels = cloud(seed)
+    found = fit_lda(features, labels, 3)
+    standard = found.standardisation
+    peer = LinearDiscriminantAnalysis(
+        solver="lsqr", priors=[1 / 3] * 3, covariance_estimator=_Given(found, features, labels)
+    ).fit((features - standard.mean) / standard.scale, labels)
+    expected = peer.decision_function((features - standard.mean) / standard.scale)
+    ours = logits(found, features)
+    np.testing.assert_allclose(
+        ours - ours.mean(1, keepdims=True), expected - expected.mean(1, keepdims=True), atol=1e-6
+    )
+
+
+class _Given:
+    """Hands scikit-learn our shrunk covariance, so that only the discriminants are compared."""
+
+    def __init__(self, found, features, labels):
+        standard = found.standardisation
+        x = (features - standard.mean) / standard.scale
+        means = np.stack([x[labels == k].mean(0) for k in range(3)])
+        centred = x - means[labels]
+        self.covariance_ = shrink(centred.T @ centred / len(x), len(x))[0]
+
+    def fit(self, _features):
+        return self
+
+
+def test_the_order_of_the_rows_does_not_matter():
+    features, labels = cloud(1)
+    order = np.random.default_rng(2).permutation(len(labels))
+    one, other = fit_lda(features, labels, 3), fit_lda(features[order], labels[order], 3)
+    np.testing.assert_allclose(one.weights, other.weights, atol=1e-9)
+
+
+def test_features_of_another_scale_give_the_same_decisions():
+    features, labels = cloud(3)
+    scaled = features * np.logspace(-3, 3, features.shape[1])
+    one, other = fit_lda(features, labels, 3), fit_lda(scaled, labels, 3)
+    np.testing.assert_allclose(logits(one, features), logits(other, scaled), atol=1e-6)
+
+
+def test_a_feature_that_never_varies_changes_nothing():
+    features, labels = cloud(4)
+    more = np.hstack([features, np.full((len(features), 1), 7.0)])
+    decisions = logits(fit_lda(more, labels, 3), more).argmax(1)
+    assert (decisions == logits(fit_lda(features, labels, 3), features).argmax(1)).all()
+
+
+def test_chunks_give_what_the_whole_gives(monkeypatch):
+    features, labels = cloud(5)
+    whole = fit_lda(features, labels, 3)
+    monkeypatch.setattr("components.train_model.lda.CHUNK_ROWS", 7)
+    np.testing.assert_allclose(fit_lda(features, labels, 3).weights, whole.weights, atol=1e-9)
+
+
+def test_half_precision_features_do_not_overflow():
+    features, labels = cloud(6)
+    found = fit_lda((features * 1000).astype(np.float16), labels, 3)
+    assert np.isfinite(found.weights).all()
+
+
+def test_rows_that_are_all_alike_give_finite_weights():
+    found = fit_lda(np.ones((6, 4)), np.array([0, 1] * 3), 2)
+    assert np.isfinite(found.weights).all()
+
+
+def test_nothing_to_train_on_is_an_error():
+    with pytest.raises(ValueError, match="no frame"):
+        fit_lda(np.empty((0, 4)), np.empty(0, int), 2)

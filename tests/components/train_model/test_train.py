@@ -1,0 +1,190 @@
+"""The model that ships: pixels in, people and roles out, in two formats that agree."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import pytest
+
+from components.artifacts import read_json, verify_digests, write_json, write_table
+from components.contracts import (
+    BACKBONES_FILE,
+    CLASSES_FILE,
+    CONFUSION_FILE,
+    CURVES_FILE,
+    EDGE_MODEL_FILE,
+    EMBEDDING_FILE,
+    FRAME_SIZE,
+    FRAMES,
+    LINEAGE_FILE,
+    METRICS_FILE,
+    MODEL_FILE,
+    SAMPLES_FILE,
+    Classes,
+)
+from components.split_dataset.assign import SplitOptions
+from components.split_dataset.split import split_dataset
+from components.train_model.assemble import EdgeModel, read_samples
+from components.train_model.train import train_model
+from tests.shards import BACKBONE, DIMENSION, people, write_shards
+
+PIXELS = (FRAME_SIZE, FRAME_SIZE, 3)
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    """A dataset, and a small backbone of real layers exported as export_backbones does."""
+    folder = tmp_path_factory.mktemp("inputs")
+    shards = write_shards(folder, people(students=4, staff=2, visitors=4))
+    split_dataset(
+        shards.features,
+        shards.clips,
+        shards.extractions,
+        SplitOptions(),
+        dataset=folder / "dataset",
+        audit=folder / "audit",
+    )
+    (folder / "exported" / BACKBONE).mkdir(parents=True)
+    keras.utils.set_random_seed(0)
+    layers = [
+        keras.Input(PIXELS, dtype="uint8"),
+        keras.layers.Rescaling(1 / 255),
+        keras.layers.Conv2D(DIMENSION, 16, 16),
+        keras.layers.GlobalAveragePooling2D(),
+    ]
+    keras.Sequential(layers).save(folder / "exported" / BACKBONE / "backbone.keras")
+    row = {"status": "succeeded", "reason": None, "dimension": DIMENSION, "parameters": 9}
+    write_json(folder / "exported" / BACKBONES_FILE, {BACKBONE: {**row, "weights": "none"}})
+    return folder
+
+
+def train(inputs, output, **options):
+    arguments = {"epochs": 2, "seed": 0, **options}
+    return train_model(inputs / "dataset", inputs / "exported", BACKBONE, output, **arguments)
+
+
+@pytest.fixture(scope="module")
+def trained(inputs, tmp_path_factory):
+    output = tmp_path_factory.mktemp("trained") / "model"
+    return train(inputs, output), output
+
+
+@pytest.fixture(scope="module")
+def frames(inputs):
+    return read_samples(inputs / "dataset" / SAMPLES_FILE)
+
+
+@pytest.fixture(scope="module")
+def loaded(trained):
+    return keras.saving.load_model(trained[1] / MODEL_FILE, safe_mode=True)
+
+
+def test_the_directory_is_complete(trained):
+    assert {path.name for path in trained[1].iterdir()} == {
+        MODEL_FILE,
+        EDGE_MODEL_FILE,
+        CLASSES_FILE,
+        METRICS_FILE,
+        CURVES_FILE,
+        CONFUSION_FILE,
+        LINEAGE_FILE,
+    }
+
+
+def test_the_keras_model_takes_pixels_and_names_its_outputs(loaded, trained, frames):
+    classes = Classes.read(trained[1] / CLASSES_FILE)
+    predicted = loaded.predict(frames, verbose=0)
+    assert loaded.inputs[0].dtype == "uint8"
+    assert loaded.input_shape == (None, *PIXELS)
+    assert {name: values.shape for name, values in predicted.items()} == {
+        "person": (len(frames), len(classes.people)),
+        "role": (len(frames), len(classes.roles)),
+    }
+
+
+def test_the_edge_model_agrees_with_the_keras_model_on_every_frame(loaded, trained, frames):
+    edge, expected = EdgeModel(trained[1] / EDGE_MODEL_FILE), loaded.predict(frames, verbose=0)
+    for number, frame in enumerate(frames):
+        for name, values in edge(frame).items():
+            np.testing.assert_allclose(values[0], expected[name][number], atol=1e-4)
+
+
+def test_people_who_are_apart_are_told_apart(trained):
+    assert trained[0]["transaction"]["identity_accuracy"] > 0.9
+
+
+def test_the_metrics_hold_the_cost_of_the_model(trained):
+    metrics, output = trained
+    assert 0 < metrics["latency_ms"]["p50"] <= metrics["latency_ms"]["p99"]
+    assert metrics["size_bytes"] == (output / EDGE_MODEL_FILE).stat().st_size
+    assert metrics["parameters"] > 0
+    assert metrics["train_seconds"] > 0
+
+
+def test_metrics_on_disk_are_those_returned(trained):
+    assert read_json(trained[1] / METRICS_FILE) == trained[0]
+
+
+def test_the_lineage_names_clips_parameters_and_libraries(trained):
+    lineage = read_json(trained[1] / LINEAGE_FILE)
+    assert all(lineage["clips"][side] for side in ("train", "calibration", "test"))
+    assert lineage["parameters"]["seed"] == 0
+    assert "keras" in lineage["libraries"]
+
+
+def test_the_lineage_holds_a_digest_of_every_other_file(trained):
+    lineage = read_json(trained[1] / LINEAGE_FILE)
+    assert set(lineage["sha256"]) == {p.name for p in trained[1].iterdir()} - {LINEAGE_FILE}
+    verify_digests(trained[1], lineage["sha256"])
+
+
+def test_the_same_seed_gives_the_same_scores(inputs, trained, tmp_path):
+    again = train(inputs, tmp_path / "again")
+    scores = ("frame", "transaction", "strangers", "random_split", "head")
+    assert [again[name] for name in scores] == [trained[0][name] for name in scores]
+
+
+def spoilt(inputs, tmp_path, file, change):
+    """A copy of the inputs by links, with one JSON file changed."""
+    import shutil
+
+    copy = tmp_path / "copy"
+    shutil.copytree(inputs, copy)
+    write_json(copy / file, change(read_json(copy / file)))
+    return copy
+
+
+def test_a_backbone_without_weights_is_a_failed_model_with_the_reason(inputs, tmp_path):
+    failed = {BACKBONE: {"status": "failed", "reason": "put the file there"}}
+    copy = spoilt(inputs, tmp_path, f"exported/{BACKBONES_FILE}", lambda _: failed)
+    metrics = train(copy, tmp_path / "model")
+    assert (metrics["status"], metrics["reason"]) == ("failed", "put the file there")
+    assert read_json(tmp_path / "model" / METRICS_FILE) == metrics
+
+
+def test_a_backbone_that_could_not_be_embedded_is_a_failed_model(inputs, tmp_path):
+    failed = {BACKBONE: {"status": "failed", "reason": "not finite"}}
+    copy = spoilt(inputs, tmp_path, f"dataset/{EMBEDDING_FILE}", lambda _: failed)
+    assert train(copy, tmp_path / "model")["reason"] == "not finite"
+
+
+def test_labels_out_of_range_never_reach_training(inputs, tmp_path):
+    def forget_last(classes):
+        return {
+            name: values[:-1] if name != "roles" else values for name, values in classes.items()
+        }
+
+    copy = spoilt(inputs, tmp_path, f"dataset/{CLASSES_FILE}", forget_last)
+    metrics = train(copy, tmp_path / "model")
+    assert metrics["status"] == "failed"
+    assert "outside" in metrics["reason"]
+
+
+def test_no_sample_frame_is_a_failed_model(inputs, tmp_path):
+    copy = spoilt(inputs, tmp_path, f"exported/{BACKBONES_FILE}", lambda same: same)
+    write_table(copy / "dataset" / SAMPLES_FILE, FRAMES.empty_table())
+    assert "no sample frame" in train(copy, tmp_path / "model")["reason"]

@@ -1,0 +1,73 @@
+"""Every task of the compiled pipeline is placed as the table says."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import yaml
+
+from pipelines.compilation import COMPILED
+from pipelines.placement import PLACEMENTS
+
+SPEC, PLATFORM = yaml.safe_load_all((COMPILED / "training.yaml").read_text(encoding="ascii"))
+EXECUTORS = SPEC["deploymentSpec"]["executors"]
+ON_KUBERNETES = PLATFORM["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+
+
+def tasks() -> dict[str, dict]:
+    """Every task with a container, whatever loop or handler it stands in, by its step."""
+    found = {}
+    for dag in [SPEC["root"], *SPEC["components"].values()]:
+        for task in dag.get("dag", {}).get("tasks", {}).values():
+            component = SPEC["components"][task["componentRef"]["name"]]
+            if "executorLabel" in component:
+                step = task["componentRef"]["name"].removeprefix("comp-").replace("-", "_")
+                found[step] = {**task, "executor": component["executorLabel"]}
+    return found
+
+
+TASKS = tasks()
+
+
+def cores(text: str) -> float:
+    return float(text)
+
+
+def gibibytes(text: str) -> float:
+    number, unit = re.fullmatch(r"(\d+)(Gi|Mi)", text).groups()
+    return int(number) / {"Gi": 1, "Mi": 1024}[unit]
+
+
+def test_every_row_of_the_table_is_a_task_and_every_task_a_row():
+    assert set(TASKS) == set(PLACEMENTS)
+
+
+@pytest.mark.parametrize("step", PLACEMENTS)
+class TestStep:
+    def test_has_the_cpu_and_the_memory_of_its_row_as_request_and_limit(self, step):
+        resources = EXECUTORS[TASKS[step]["executor"]]["container"]["resources"]
+        row = PLACEMENTS[step]
+        for kind in ("Request", "Limit"):
+            assert cores(resources[f"resourceCpu{kind}"]) == cores(row.cpu)
+            assert gibibytes(resources[f"resourceMemory{kind}"]) == gibibytes(row.memory)
+
+    def test_is_retried_as_often_as_its_row_says_with_a_growing_pause(self, step):
+        policy = TASKS[step]["retryPolicy"]
+        assert policy["maxRetryCount"] == PLACEMENTS[step].retries
+        assert policy["backoffFactor"] > 1
+
+    def test_is_stopped_after_the_time_of_its_row(self, step):
+        timeout = ON_KUBERNETES[TASKS[step]["executor"]]["activeDeadlineSeconds"]
+        assert int(timeout) == PLACEMENTS[step].timeout_s
+
+    def test_is_cached_or_not_as_its_row_says(self, step):
+        options = TASKS[step].get("cachingOptions", {})
+        assert options.get("enableCache", False) is PLACEMENTS[step].cached
+
+    def test_runs_in_the_image_of_its_row(self, step):
+        image = EXECUTORS[TASKS[step]["executor"]]["container"]["image"]
+        assert image == f"rollcall-{PLACEMENTS[step].image}:0.1.0"
+
+    def test_has_a_title_for_the_ui(self, step):
+        assert TASKS[step]["taskInfo"]["name"] == PLACEMENTS[step].title

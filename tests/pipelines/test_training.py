@@ -1,0 +1,85 @@
+"""The shape of the training DAG."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from pipelines.compilation import COMPILED, compile_pipelines, stale_pipelines
+from pipelines.settings import Settings
+
+SPEC = next(yaml.safe_load_all((COMPILED / "training.yaml").read_text(encoding="ascii")))
+COMPONENTS = SPEC["components"]
+HANDLED = COMPONENTS["comp-exit-handler-1"]["dag"]["tasks"]
+
+
+@pytest.fixture
+def defaults(monkeypatch) -> Settings:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"ROLLCALL_{name.upper()}", raising=False)
+    return Settings()
+
+
+def edges(tasks: dict) -> dict[str, set[str]]:
+    return {name: set(task.get("dependentTasks", [])) for name, task in tasks.items()}
+
+
+def loop(name: str) -> dict:
+    return COMPONENTS[f"comp-{name}"]["dag"]["tasks"]
+
+
+def test_the_compiled_pipelines_are_current(defaults):
+    assert stale_pipelines(defaults) == []
+
+
+def test_a_change_makes_a_compiled_pipeline_stale(defaults):
+    assert stale_pipelines(defaults.model_copy(update={"data_image": "other:1"}))
+
+
+def test_compiling_twice_gives_the_same_bytes(defaults, tmp_path):
+    first, second = (compile_pipelines(defaults, tmp_path / name)[0] for name in "ab")
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_every_edge_is_one_of_the_design(defaults):
+    shards = next(name for name in HANDLED if "extract-frames" in loop_tasks(name))
+    heads = next(name for name in HANDLED if "train-model" in loop_tasks(name))
+    assert edges(HANDLED) == {
+        "ingest-videos": set(),
+        "export-backbones": set(),
+        shards: {"ingest-videos", "export-backbones"},
+        "split-dataset": {"ingest-videos", shards},
+        heads: {"export-backbones", "split-dataset"},
+        "compare-models": {heads, "split-dataset"},
+        "register-model": {"compare-models", "split-dataset"},
+    }
+    assert edges(loop(shards)) == {"extract-frames": set(), "embed-frames": {"extract-frames"}}
+
+
+def loop_tasks(name: str) -> set[str]:
+    component = COMPONENTS.get(HANDLED[name]["componentRef"]["name"], {})
+    return set(component.get("dag", {}).get("tasks", {}))
+
+
+def test_notify_runs_however_the_rest_ends():
+    tasks = SPEC["root"]["dag"]["tasks"]
+    assert tasks["notify"]["triggerPolicy"]["strategy"] == "ALL_UPSTREAM_TASKS_COMPLETED"
+    assert tasks["notify"]["dependentTasks"] == ["exit-handler-1"]
+
+
+def test_every_parameter_but_the_source_has_a_default():
+    parameters = SPEC["root"]["inputDefinitions"]["parameters"]
+    assert [name for name, row in parameters.items() if "defaultValue" not in row] == ["source"]
+
+
+def test_every_parameter_is_described():
+    parameters = SPEC["root"]["inputDefinitions"]["parameters"]
+    assert all(row.get("description") for row in parameters.values())
+
+
+def test_every_step_says_what_it_does():
+    steps = [row for row in COMPONENTS.values() if "executorLabel" in row]
+    assert steps
+    for row in steps:
+        inputs = row.get("inputDefinitions", {}).get("parameters", {})
+        assert all(parameter.get("description") for parameter in inputs.values()), inputs
