@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from components import efficientnet_lite
 from components.contracts import FRAME_SIZE
 from components.errors import BackboneError
@@ -306,12 +308,18 @@ def _load_file(network: keras.Model, backbone: Backbone, file: Path) -> None:
     if file.suffix == ".pth":
         efficientnet_lite.load_imagenet_weights(network, file)
         return
+    wrong = f"{file.name} holds no weights of {backbone.name} without its top"
+    # Keras passes over a layer that the file lacks with a warning at most. A NaN shows it.
+    for weight in network.weights:
+        if weight.dtype == "float32":
+            weight.assign(np.full(weight.shape, np.nan, np.float32))
     try:
         network.load_weights(file)
     except (ValueError, KeyError, OSError) as error:
-        raise BackboneError(
-            f"{file.name} holds no weights of {backbone.name} without its top: {error}"
-        ) from error
+        raise BackboneError(f"{wrong}: {error}") from error
+    missing = [weight.path for weight in network.weights if np.isnan(weight.numpy()).any()]
+    if missing:
+        raise BackboneError(f"{wrong}: {len(missing)} are left out or NaN, as {missing[0]}")
 
 
 def _scale_like_imagenet(network: keras.Model, backbone: Backbone) -> None:

@@ -8,10 +8,10 @@ backbones.json                     an ExportedBackbone by name, in the order ask
 from __future__ import annotations
 
 import enum
-import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
+from components.artifacts import read_json, write_json
 from components.contracts import BACKBONES_FILE
 from components.errors import ContractError
 
@@ -53,7 +53,7 @@ class ExportedBackbone:
 def write_exported(directory: Path, backbones: dict[str, ExportedBackbone]) -> None:
     """Write backbones.json into `directory`."""
     values = {name: asdict(backbone) for name, backbone in backbones.items()}
-    (directory / BACKBONES_FILE).write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+    write_json(directory / BACKBONES_FILE, values)
 
 
 def read_exported(directory: Path) -> dict[str, ExportedBackbone]:
@@ -63,11 +63,11 @@ def read_exported(directory: Path) -> dict[str, ExportedBackbone]:
         ContractError: it is missing or not such JSON.
     """
     path = directory / BACKBONES_FILE
+    values = read_json(path)
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
         return {
             name: ExportedBackbone(**{**value, "status": Status(value["status"])})
             for name, value in values.items()
         }
-    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ContractError(f"{path} is not a list of exported backbones: {error!r}") from error

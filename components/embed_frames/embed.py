@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import time
 from dataclasses import asdict, dataclass
@@ -14,7 +13,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components import telemetry
-from components.artifacts import atomic_directory, open_table, parquet_writer, write_table
+from components.artifacts import (
+    atomic_directory,
+    open_table,
+    parquet_writer,
+    write_json,
+    write_table,
+)
 from components.contracts import (
     EMBEDDING_FILE,
     FRAME_INDEX,
@@ -233,5 +238,4 @@ def _finish(directory: Path, rows: dict[str, Embedding]) -> None:
     if all(row.status is Status.FAILED for row in rows.values()):
         reasons = "\n".join(f"{name}: {row.reason}" for name, row in rows.items())
         raise BackboneError(f"no backbone gave features:\n{reasons}")
-    values = {name: row.to_json() for name, row in rows.items()}
-    (directory / EMBEDDING_FILE).write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+    write_json(directory / EMBEDDING_FILE, {name: row.to_json() for name, row in rows.items()})
