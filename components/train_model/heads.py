@@ -33,11 +33,12 @@ LARGEST_LOG_TEMPERATURE = 8.0
 
 @dataclass(frozen=True)
 class Rows:
-    """Some rows of a dataset: features [n, D], person and role labels [n]."""
+    """Some rows of a dataset: features [n, D], person and role labels [n], from so many clips."""
 
     features: npt.NDArray[np.float16]
     person: npt.NDArray[np.int32]
     role: npt.NDArray[np.int32]
+    clips: int
 
     def __len__(self) -> int:
         """How many rows."""
@@ -95,7 +96,7 @@ def train_head(train: Rows, calibration: Rows, classes: Classes, *, epochs: int,
     """
     keras.utils.set_random_seed(seed)
     judge = calibration if len(calibration) else train
-    start = fit_lda(train.features, train.person, len(classes.people))
+    start = fit_lda(train.features, train.person, len(classes.people), train.clips)
     temperature = choose_temperature(start, judge)
     model = build_head(start, temperature, classes)
     curves = Curves()

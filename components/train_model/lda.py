@@ -49,10 +49,16 @@ def fit_lda(
     features: npt.NDArray[np.floating],
     labels: npt.NDArray[np.integer],
     classes: int,
+    independent_rows: int,
 ) -> Discriminant:
     """Fit on features [N, D] and labels [N] in 0..classes-1.
 
-    A class without a row has the mean of all, and so never wins against one that has rows.
+    Args:
+        features: one row a frame.
+        labels: the class of each. A class without a row gets the mean of all.
+        classes: how many there are.
+        independent_rows: how many rows tell something new, for the amount of shrinkage. Frames of
+            one clip are near copies of each other, so that is the number of clips.
 
     Raises:
         ValueError: there are no rows.
@@ -71,7 +77,7 @@ def fit_lda(
     for chunk, own in _chunks(features, labels):
         centred = (chunk - mean) / standard.scale - means[own]
         scatter += centred.T @ centred
-    covariance, shrinkage = shrink(scatter / rows, rows)
+    covariance, shrinkage = shrink(scatter / rows, independent_rows)
     weights = scipy.linalg.solve(covariance, means.T, assume_a="pos")
     return Discriminant(standard, weights, -0.5 * np.einsum("kd,dk->k", means, weights), shrinkage)
 

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 
 from components.artifacts import atomic_directory, digests_of, read_json, write_json
 from components.contracts import (
@@ -40,7 +41,6 @@ from components.train_model.lineage import describe
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import numpy as np
     import numpy.typing as npt
 
     from components.telemetry import Progress
@@ -165,7 +165,8 @@ def _head(dataset: Dataset, sides: npt.NDArray[np.str_], epochs: int, seed: int)
 
 def _rows(dataset: Dataset, mask: npt.NDArray[np.bool_]) -> Rows:
     known = mask & (dataset.person != STRANGER)
-    return Rows(dataset.features[known], dataset.person[known], dataset.role[known])
+    clips = len(np.unique(dataset.clip_id[known]))
+    return Rows(dataset.features[known], dataset.person[known], dataset.role[known], clips)
 
 
 def _score(dataset: Dataset, sides: npt.NDArray[np.str_], head: Head) -> tuple[Scored, Scored]:

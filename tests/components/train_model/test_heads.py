@@ -20,9 +20,8 @@ def rows(seed: int, per_person: int = 40, shift: float = 0.0) -> Rows:
     person = np.arange(4 * per_person, dtype=np.int32) % 4
     noise = np.random.default_rng(seed).normal(size=(len(person), 10))
     features = centres[person] + shift * moves[person] + 0.6 * noise
-    return Rows(
-        features.astype(np.float16), person, np.array(CLASSES.role_of_person, np.int32)[person]
-    )
+    role = np.array(CLASSES.role_of_person, np.int32)[person]
+    return Rows(features.astype(np.float16), person, role, clips=len(person))
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +31,7 @@ def trained():
 
 def test_before_training_it_computes_lda_exactly():
     train = rows(0)
-    start = fit_lda(train.features, train.person, 4)
+    start = fit_lda(train.features, train.person, 4, len(train))
     standard = start.standardisation
     logits = (train.features - standard.mean) / standard.scale @ start.weights + start.bias
     expected = np.exp(logits - logits.max(1, keepdims=True))
@@ -80,13 +79,13 @@ def test_the_same_seed_gives_the_same_weights():
 
 
 def test_a_harder_calibration_session_gives_a_higher_temperature():
-    start = fit_lda(rows(0).features, rows(0).person, 4)
+    start = fit_lda(rows(0).features, rows(0).person, 4, len(rows(0)))
     easy, hard = (choose_temperature(start, rows(1, shift=shift)) for shift in (0.0, 1.0))
     assert 1.0 <= easy < hard
 
 
 def test_without_calibration_frames_the_training_frames_judge():
-    none = Rows(np.empty((0, 10), np.float16), np.empty(0, np.int32), np.empty(0, np.int32))
+    none = Rows(np.empty((0, 10), np.float16), np.empty(0, np.int32), np.empty(0, np.int32), 0)
     head = train_head(rows(0), none, CLASSES, epochs=1, seed=0)
     assert np.isfinite(head.curves.calibration_loss).all()
 

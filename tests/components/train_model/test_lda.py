@@ -41,7 +41,7 @@ def test_the_shrunk_covariance_is_that_of_scikit_learn(seed, rows, dimension):
 @settings(deadline=None, max_examples=30)
 def test_its_discriminants_are_those_of_scikit_learn(seed):
     features, labels = cloud(seed)
-    found = fit_lda(features, labels, 3)
+    found = fit_lda(features, labels, 3, 120)
     standard = found.standardisation
     peer = LinearDiscriminantAnalysis(
         solver="lsqr", priors=[1 / 3] * 3, covariance_estimator=_Given(found, features, labels)
@@ -70,42 +70,48 @@ class _Given:
 def test_the_order_of_the_rows_does_not_matter():
     features, labels = cloud(1)
     order = np.random.default_rng(2).permutation(len(labels))
-    one, other = fit_lda(features, labels, 3), fit_lda(features[order], labels[order], 3)
+    one, other = fit_lda(features, labels, 3, 120), fit_lda(features[order], labels[order], 3, 120)
     np.testing.assert_allclose(one.weights, other.weights, atol=1e-9)
 
 
 def test_features_of_another_scale_give_the_same_decisions():
     features, labels = cloud(3)
     scaled = features * np.logspace(-3, 3, features.shape[1])
-    one, other = fit_lda(features, labels, 3), fit_lda(scaled, labels, 3)
+    one, other = fit_lda(features, labels, 3, 120), fit_lda(scaled, labels, 3, 120)
     np.testing.assert_allclose(logits(one, features), logits(other, scaled), atol=1e-6)
 
 
 def test_a_feature_that_never_varies_changes_nothing():
     features, labels = cloud(4)
     more = np.hstack([features, np.full((len(features), 1), 7.0)])
-    decisions = logits(fit_lda(more, labels, 3), more).argmax(1)
-    assert (decisions == logits(fit_lda(features, labels, 3), features).argmax(1)).all()
+    decisions = logits(fit_lda(more, labels, 3, 120), more).argmax(1)
+    assert (decisions == logits(fit_lda(features, labels, 3, 120), features).argmax(1)).all()
 
 
 def test_chunks_give_what_the_whole_gives(monkeypatch):
     features, labels = cloud(5)
-    whole = fit_lda(features, labels, 3)
+    whole = fit_lda(features, labels, 3, 120)
     monkeypatch.setattr("components.train_model.lda.CHUNK_ROWS", 7)
-    np.testing.assert_allclose(fit_lda(features, labels, 3).weights, whole.weights, atol=1e-9)
+    np.testing.assert_allclose(fit_lda(features, labels, 3, 120).weights, whole.weights, atol=1e-9)
 
 
 def test_half_precision_features_do_not_overflow():
     features, labels = cloud(6)
-    found = fit_lda((features * 1000).astype(np.float16), labels, 3)
+    found = fit_lda((features * 1000).astype(np.float16), labels, 3, 120)
     assert np.isfinite(found.weights).all()
 
 
 def test_rows_that_are_all_alike_give_finite_weights():
-    found = fit_lda(np.ones((6, 4)), np.array([0, 1] * 3), 2)
+    found = fit_lda(np.ones((6, 4)), np.array([0, 1] * 3), 2, 6)
     assert np.isfinite(found.weights).all()
+
+
+def test_copies_of_rows_that_count_once_change_nothing():
+    features, labels = cloud(8)
+    copied = fit_lda(np.repeat(features, 5, axis=0), np.repeat(labels, 5), 3, 120)
+    np.testing.assert_allclose(copied.weights, fit_lda(features, labels, 3, 120).weights, atol=1e-9)
 
 
 def test_nothing_to_train_on_is_an_error():
     with pytest.raises(ValueError, match="no frame"):
-        fit_lda(np.empty((0, 4)), np.empty(0, int), 2)
+        fit_lda(np.empty((0, 4)), np.empty(0, int), 2, 0)
