@@ -10,6 +10,7 @@ THIN: Final = "\N{NARROW NO-BREAK SPACE}"
 MISSING: Final = "not measurable"
 
 _SECONDS_A_MINUTE: Final = 60
+_RAISED: Final = str.maketrans("-0123456789", "\N{SUPERSCRIPT MINUS}⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def percent(share: float | None) -> str:
@@ -23,13 +24,18 @@ def percent(share: float | None) -> str:
     return f"{text}{THIN}%"
 
 
+def round_percent(share: float) -> str:
+    """A share that was chosen to be round, such as the tick of an axis."""
+    return f"{share * 100:.4g}{THIN}%"
+
+
 def points(difference: float | None) -> str:
     """A difference of two shares in percentage points, with its sign."""
     if difference is None:
         return MISSING
     rounded = round(difference * 100, 1)
     sign = "\N{MINUS SIGN}" if rounded < 0 else "+" if rounded > 0 else "\N{PLUS-MINUS SIGN}"
-    return f"{sign}{abs(rounded):.1f}{THIN}points"
+    return f"{sign}{abs(rounded):.1f}"
 
 
 def integer(count: float) -> str:
@@ -43,15 +49,28 @@ def hits(share: float | None, n: int) -> str:
 
 
 def significant(value: float, digits: int = 3) -> str:
-    """A number to so many significant digits, without an exponent where it can be avoided."""
+    """A number to so many significant digits, with a power of ten only under a thousandth."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
     if abs(value) < 1e-3:
-        return f"{value:.{digits - 1}e}"
+        return _power_of_ten(f"{value:.{digits - 1}e}")
     decimals = digits - 1 - math.floor(math.log10(abs(value)))
     if decimals <= 0:
         return integer(value)
     return f"{value:.{decimals}f}"
+
+
+def tick(value: float) -> str:
+    """A round number as an axis shows it."""
+    return integer(value) if value >= 1000 else _power_of_ten(f"{value:g}")
+
+
+def _power_of_ten(text: str) -> str:
+    """A number in the notation of printf, its exponent raised."""
+    digits, exponent, power = text.partition("e")
+    if not exponent:
+        return digits
+    return f"{digits}\N{MULTIPLICATION SIGN}10{str(int(power)).translate(_RAISED)}"
 
 
 def milliseconds(value: float) -> str:

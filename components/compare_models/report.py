@@ -51,8 +51,10 @@ _FILTERS: Final = {
         "milliseconds",
         "percent",
         "points",
+        "round_percent",
         "seconds",
         "significant",
+        "tick",
         "words",
     )
 }
@@ -186,7 +188,7 @@ def _one_trained(name: str, folder: Path, curves: dict[str, Any], accuracy: char
     loss = charts.from_zero(curves["loss"] + curves["calibration_loss"])
     drawn = {
         measure: charts.lines(
-            {"training": curves[measure], "calibration": curves[f"calibration_{measure}"]},
+            {"calibration": curves[f"calibration_{measure}"], "training": curves[measure]},
             epoch,
             kept,
             axis,
