@@ -45,7 +45,7 @@ STEP: Final = "ingest_videos"
 MAX_WORKERS: Final = 1000
 DEFAULT_LIMITS: Final = Limits()
 
-_ROWS_AT_ONCE: Final = 4096
+_ROWS_AT_ONCE: Final = 1024
 _PROBE_THREADS: Final = 4
 _PROBES_AHEAD: Final = 16
 _PROBE_TIMEOUT_S: Final = 1800.0
