@@ -33,7 +33,7 @@ LONGITUDES: Final = (0.0, 0.35, 0.70, 1.00, 1.22, 1.40, 1.95, 2.15, np.pi)
 
 @dataclass(frozen=True)
 class _Cut:
-    """A style: its hairline, by LONGITUDES, as an offset in height from the usual one.
+    """A style of hair: how it differs from the usual hairline, and how thick it is.
 
     Attributes:
         thickness: of the cap, as a part of the person's own volume.
@@ -41,6 +41,7 @@ class _Cut:
         frequency: of these bumps, radians per unit.
         front, temple, side, nape: added to the height of the hairline there.
         curtain: height at which hanging hair ends, or None.
+        crown: height above which the head is bald.
     """
 
     thickness: float
@@ -51,10 +52,11 @@ class _Cut:
     side: float = 0.0
     nape: float = 0.0
     curtain: float | None = None
+    crown: float = 9.0
 
 
 CUTS: Final = {
-    HairStyle.BALD: _Cut(0.16, 0.05, front=0.75, temple=0.30, side=-0.02, nape=0.05),
+    HairStyle.BALD: _Cut(0.16, 0.05, front=0.75, temple=0.30, side=-0.02, nape=0.05, crown=0.52),
     HairStyle.BUZZ: _Cut(0.22, 0.05, side=0.04),
     HairStyle.SHORT: _Cut(0.95, 0.14),
     HairStyle.SIDE_PART: _Cut(1.10, 0.08, front=-0.02),
@@ -86,8 +88,8 @@ def make_hair(identity: Identity) -> list[Mesh]:
 def beneath_hair(identity: Identity, skin: Mesh) -> npt.NDArray[np.bool_]:
     """Which triangles of the head's skin (M,) the cap of hair hides from everywhere."""
     toward = skin.vertices / np.linalg.norm(skin.vertices, axis=1, keepdims=True)
-    line = _hairline(identity.hair, CUTS[identity.hair.style], toward)
-    deep = skin.vertices[:, 1] > line + 0.14
+    cut = CUTS[identity.hair.style]
+    deep = _inside(identity.hair, cut, toward, skin.vertices[:, 1]) > 0.14
     return np.asarray(deep[skin.triangles].all(axis=1), dtype=np.bool_)
 
 
@@ -110,6 +112,11 @@ def _hairline(hair: Hair, cut: _Cut, toward: Floats) -> Floats:
     return np.interp(np.abs(longitude), LONGITUDES, heights).astype(np.float32)
 
 
+def _inside(hair: Hair, cut: _Cut, toward: Floats, height: Floats) -> Floats:
+    """How far points at a height are inside what hair covers; negative where none grows."""
+    return np.minimum(height - _hairline(hair, cut, toward), cut.crown - height)
+
+
 def _cap(identity: Identity, cut: _Cut, generator: np.random.Generator) -> Mesh:
     hair = identity.hair
     latitudes = graded(ROWS, -1.1, np.pi / 2, lambda at: 0.5 + bell(at - 0.45, 0.45), ends=True)
@@ -117,7 +124,7 @@ def _cap(identity: Identity, cut: _Cut, generator: np.random.Generator) -> Mesh:
     toward = directions(latitudes, longitudes)
     base = skull_surface(identity.skull, toward)
     ragged = 0.022 * wave_noise(generator, toward, (28.0, 6.0, 28.0), octaves=1)
-    above = base[..., 1] - _hairline(hair, cut, toward) + ragged
+    above = _inside(hair, cut, toward, base[..., 1]) + ragged
     cover = smoothstep(-0.03, 0.03, above)
     thick = cut.thickness * hair.volume * (0.75 + 0.45 * smoothstep(-0.1, 0.9, toward[..., 1]))
     waves = wave_noise(generator, base, (cut.frequency, 0.45 * cut.frequency, cut.frequency), 2)

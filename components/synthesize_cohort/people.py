@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -66,6 +67,10 @@ def _shuffled(number: int, seed: int) -> int:
     """Map 16 bits to 16 bits, one to one: a Feistel network whose rounds are keyed by the seed."""
     left, right = number >> 8, number & 0xFF
     for turn in range(4):
-        digest = hashlib.sha256(f"{seed}:{turn}:{right}".encode()).digest()
-        left, right = right, left ^ digest[0]
+        left, right = right, left ^ _scramble(seed, turn, right)
     return left << 8 | right
+
+
+@lru_cache(maxsize=4096)
+def _scramble(seed: int, turn: int, half: int) -> int:
+    return hashlib.sha256(f"{seed}:{turn}:{half}".encode()).digest()[0]
