@@ -325,8 +325,8 @@ def _load_file(network: keras.Model, backbone: Backbone, file: Path) -> None:
 def _scale_like_imagenet(network: keras.Model, backbone: Backbone) -> None:
     """Divide EfficientNet's normalised pixels by the root of ImageNet's deviation once more.
 
-    Keras adds that layer with weights="imagenet" only: the weights were trained behind it. Here it
-    goes into the variance of the normalisation before it (keras issue: tensorflow #49930).
+    Keras adds a layer that does so with weights="imagenet" only, as the weights were trained behind
+    it (keras/src/applications/efficientnet.py). Here the variance of the normalisation takes it up.
     """
     if not backbone.name.startswith("EfficientNetB"):
         return

@@ -132,7 +132,7 @@ def load_imagenet_weights(model: keras.Model, path: Path) -> None:
     if not any(layer.name == CLASSIFIER for layer in model.layers):
         unused -= {"_fc.weight", "_fc.bias"}
     for layer in model.layers:
-        if not layer.weights or "drop" in layer.name:
+        if not layer.weights:
             continue
         names, values = _torch_weights(layer.name, tensors)
         try:
