@@ -16,6 +16,9 @@ LOGARITHMIC_FROM: Final = 5.0
 """Ratio of the largest to the smallest value from which an axis is logarithmic."""
 
 _STEPS: Final = (1, 2, 5)
+_SHARE_STEPS: Final = ((0.9, 0.02), (0.8, 0.05), (0.6, 0.1), (0.0, 0.2))
+"""From which lower end of an axis of shares its ticks are how far apart."""
+
 _NARROW_PLOT: Final = (290.0, 260.0)
 """Width and height in pixels of a plot on a phone: labels that are apart there are so anywhere."""
 _LABEL: Final = (16.0, 14.0)
@@ -62,8 +65,8 @@ def from_zero(values: Iterable[float], ticks: int = 4) -> Axis:
 
 def shares(lowest: float) -> Axis:
     """An axis of shares from a round number at or under `lowest` up to 1."""
-    floor = min(0.8, math.floor(lowest * 5 + 1e-9) / 5)
-    step = 0.05 if floor >= 0.8 else 0.1 if floor >= 0.6 else 0.2
+    floor = 0.9 if lowest >= 0.9 else math.floor(lowest * 5 + 1e-9) / 5
+    step = next(step for above, step in _SHARE_STEPS if floor >= above)
     count = round((1 - floor) / step)
     return Axis(floor, 1.0, tuple(round(floor + number * step, 2) for number in range(count + 1)))
 
