@@ -182,7 +182,8 @@ def _lay_out(work: Path, output: Path) -> str:
     ):
         for batch in rejects.iter_batches():
             writer.write_batch(batch)
-    return (tasks / "register-model" / "Output").read_text(encoding="utf-8")
+    registered = read_json(tasks / "register-model" / "executor_output.json")
+    return str(registered["parameterValues"]["Output"])
 
 
 @contextlib.contextmanager

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is imported
 
@@ -33,6 +34,9 @@ MODEL_NAME: Final = "rollcall"
 EXPERIMENT: Final = "rollcall"
 CHAMPION: Final = "champion"
 FOLDER: Final = "model"
+
+CREDENTIALS: Final = re.compile(r"//[^/@\s]+@")
+"""Name and password in a URI, wherever it stands in a text."""
 
 
 def register_champion(model: Path, registry: str, source_fingerprint: str) -> str:
@@ -140,9 +144,8 @@ def _registry_errors(registry: str) -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        place = urlsplit(registry)._replace(query="")
-        shown = place._replace(netloc=place.hostname or "").geturl()  # without a password
+        told = f"the model registry {registry} refused: {error.message}"
         raise RegistryError(
-            f"the model registry {shown} refused: {error.message}. Is the URI right (--registry), "
-            "and does MLflow answer there?"
-        ) from error
+            f"{CREDENTIALS.sub('//', told)}. Is the URI right (--registry), and does MLflow answer "
+            "there?"
+        ) from None  # the cause would show the credentials again

@@ -1,0 +1,187 @@
+"""The real DAG on this machine, from videos to a registered model."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+from rich.console import Console
+
+from components.artifacts import read_json
+from components.contracts import CLASSES_FILE, EDGE_MODEL_FILE, FRAME_SIZE, Classes
+from components.errors import RollcallError
+from components.register_model.registry import CHAMPION, MODEL_NAME, fetch_model
+from components.synthesize_cohort import CohortOptions, synthesize_cohort
+from pipelines.local import run_training, sqlite_registry
+from pipelines.placement import PLACEMENTS
+
+pytestmark = pytest.mark.xdist_group("end_to_end")
+
+COHORT = CohortOptions(students=3, staff=1, visitors=3, seconds=2.0, size=96, fps=10)
+BACKBONES = ["EfficientNetLite0", "MobileNetV2"]  # the second has no weights here: it must fail
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("end_to_end")
+
+
+@pytest.fixture(scope="module")
+def source(folder):
+    cohort = folder / "cohort"
+    synthesize_cohort(cohort, COHORT)
+    (cohort / "videos" / "nobody.mp4").write_bytes(b"not in the roster")
+    person = sorted((cohort / "videos").iterdir())[1]
+    (person / "s9.mp4").write_bytes(b"no video")
+    return cohort
+
+
+@pytest.fixture(scope="module")
+def arguments(folder, source):
+    (folder / "weights").mkdir()
+    return {
+        "source": str(source),
+        "backbones": BACKBONES,
+        "workers": 2,
+        "epochs": 2,
+        "weights": str(folder / "weights"),
+        "registry": sqlite_registry(folder / "registry"),
+        "min_sharpness": 0.0,
+    }
+
+
+@pytest.fixture(scope="module")
+def printed():
+    return io.StringIO()
+
+
+@pytest.fixture(scope="module")
+def done(folder, arguments, printed):
+    return run_training(arguments, folder / "out", Console(file=printed, width=200))
+
+
+def test_the_leaderboard_is_as_its_schema_says(done):
+    components = Path(__file__).parents[2] / "components"
+    schema = read_json(components / "compare_models" / "leaderboard.schema.json")
+    jsonschema.validate(read_json(done.output / "leaderboard.json"), schema)
+
+
+def test_the_backbone_with_weights_is_champion(done):
+    assert done.leaderboard["champion"] == "EfficientNetLite0"
+
+
+def test_a_backbone_without_weights_is_a_row_that_says_what_to_do(done):
+    row = next(row for row in done.leaderboard["models"] if row["name"] == "MobileNetV2")
+    assert row["status"] == "failed"
+    assert "MobileNetV2.weights.h5" in row["reason"]
+
+
+def test_people_are_recognised_far_above_chance(done):
+    champion = done.leaderboard["models"][0]
+    people = done.leaderboard["protocol"]["sides"]["train"]["people"]
+    assert champion["random_split"]["identity_accuracy"] > 2 / people
+
+
+def test_the_split_is_by_session_and_some_visitors_are_strangers(done):
+    protocol = done.leaderboard["protocol"]
+    assert protocol["name"] == "by_session"
+    assert protocol["strangers"]["test"]["people"] == 1
+
+
+def test_every_bad_clip_is_among_the_rejects(done):
+    with (done.output / "rejects.csv").open(encoding="utf-8") as stream:
+        reasons = {Path(row["uri"]).name: row["reason"] for row in csv.DictReader(stream)}
+    assert reasons == {"nobody.mp4": "not_in_roster", "s9.mp4": "unreadable"}
+
+
+def test_the_champion_is_registered_and_comes_back_whole(done, arguments, tmp_path):
+    client = MlflowClient(arguments["registry"])
+    version = client.get_model_version_by_alias(MODEL_NAME, CHAMPION)
+    assert str(version.version) == done.version
+    fetched = fetch_model(arguments["registry"], tmp_path / "fetched")
+    assert {p.name for p in fetched.iterdir()} == {
+        p.name for p in (done.output / "champion").iterdir()
+    }
+
+
+def test_the_champion_answers_a_picture(done):
+    from components.train_model.assemble import EdgeModel
+
+    champion = done.output / "champion"
+    answer = EdgeModel(champion / EDGE_MODEL_FILE)(np.zeros((FRAME_SIZE, FRAME_SIZE, 3), np.uint8))
+    classes = Classes.read(champion / CLASSES_FILE)
+    assert answer["person"].shape == (1, len(classes.people))
+    assert answer["role"].sum() == pytest.approx(1.0, abs=1e-4)
+
+
+def test_the_report_names_the_champion(done):
+    assert "EfficientNetLite0" in (done.output / "report.html").read_text(encoding="utf-8")
+
+
+def test_every_step_ran_and_says_what_it_took(done):
+    steps = {step["step"]: step for step in read_json(done.output / "steps.json")["steps"]}
+    assert set(steps) == set(PLACEMENTS) - {"notify"}
+    assert steps["extract_frames"]["tasks"] == steps["embed_frames"]["tasks"] == 2
+    assert all(step["wall_seconds"] > 0 < step["peak_memory_bytes"] for step in steps.values())
+
+
+def test_each_step_was_reported_while_it_ran(done, printed):
+    titles = [PLACEMENTS[step].title for step in PLACEMENTS if step != "notify"]
+    assert all(f"{title}: " in printed.getvalue() for title in titles)
+
+
+def test_no_frame_is_left_behind(done):
+    assert {path.name for path in done.output.iterdir()} == {
+        ".lock",
+        "champion",
+        "leaderboard.json",
+        "rejects.csv",
+        "report.html",
+        "run.log",
+        "steps.json",
+    }
+
+
+def test_the_exit_handler_had_its_say(done):
+    log = (done.output / "run.log").read_text(encoding="utf-8")
+    assert '"state": "SUCCEEDED"' in log
+
+
+def test_the_log_names_nobody(done, source):
+    """Steps may be given the source's path; what they say of their own holds no pseudonym."""
+    log = (done.output / "run.log").read_text(encoding="utf-8")
+    people = [line.split(",")[0] for line in (source / "roster.csv").read_text().splitlines()[1:]]
+    assert not [person for person in people if re.search(rf"\b{re.escape(person)}\b", log)]
+
+
+def test_data_steps_need_far_less_memory_than_tensorflow(done):
+    steps = {step.step: step.peak_memory_bytes for step in done.steps}
+    assert max(steps[step] for step in ("ingest_videos", "extract_frames")) < 400e6
+
+
+def test_a_source_without_videos_fails_with_what_was_looked_for(folder, arguments, tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(RollcallError, match=r"ingest_videos: \w+Error: .*roster\.csv") as caught:
+        run_training(
+            {**arguments, "source": str(tmp_path / "empty")},
+            tmp_path / "out",
+            Console(file=io.StringIO()),
+        )
+    assert "run.log" in str(caught.value)
+    assert not (tmp_path / "out" / ".work").exists()
+
+
+def test_two_runs_do_not_write_into_one_folder(arguments, tmp_path):
+    import fcntl
+
+    (tmp_path / "out").mkdir()
+    with (tmp_path / "out" / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(RollcallError, match="another run"):
+            run_training(arguments, tmp_path / "out", Console(file=io.StringIO()))

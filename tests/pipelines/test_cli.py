@@ -1,0 +1,77 @@
+"""The command explains itself, and its errors say what to do."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from pipelines import cli
+
+COMMANDS = ("demo", "synthesize", "run", "compile")
+
+
+def call(monkeypatch, capsys, *arguments):
+    """Run the command as a user does; gives the exit code and what was printed."""
+    monkeypatch.setattr(sys, "argv", ["rollcall", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    printed = capsys.readouterr()
+    return ended.value.code, printed.out + printed.err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_each_command_ends_with_an_example(command):
+    result = CliRunner().invoke(cli.app, [command, "--help"], env={"COLUMNS": "200"})
+    assert result.exit_code == 0
+    assert f"Example: rollcall {command}" in result.output
+
+
+def test_the_bare_command_lists_what_there_is():
+    result = CliRunner().invoke(cli.app, [])
+    assert all(command in result.output for command in COMMANDS)
+
+
+def test_a_misspelt_backbone_is_refused_before_anything_runs(monkeypatch, capsys, tmp_path):
+    arguments = ("--source", tmp_path, "--output", tmp_path / "out", "--backbones", "MobilNetV2")
+    code, printed = call(monkeypatch, capsys, "run", *arguments)
+    assert code == 1
+    assert "MobileNetV2" in printed
+    assert not (tmp_path / "out").exists()
+
+
+def test_weights_that_lack_a_file_are_refused_before_anything_runs(monkeypatch, capsys, tmp_path):
+    arguments = ("--source", tmp_path, "--output", tmp_path / "out", "--backbones", "MobileNetV2")
+    code, printed = call(monkeypatch, capsys, "run", *arguments, "--weights", tmp_path)
+    assert code == 1
+    assert "MobileNetV2.weights.h5" in printed
+
+
+def test_no_backbone_at_all_is_refused(monkeypatch, capsys, tmp_path):
+    arguments = ("--source", tmp_path, "--output", tmp_path / "out", "--backbones", " , ")
+    code, printed = call(monkeypatch, capsys, "run", *arguments)
+    assert code == 1
+    assert "--backbones" in printed
+
+
+def test_a_backbone_that_is_named_twice_counts_once():
+    assert cli._names("VGG16, VGG16,MobileNet") == ["VGG16", "MobileNet"]
+
+
+def test_compile_check_says_that_the_committed_files_are_current(monkeypatch, capsys):
+    code, printed = call(monkeypatch, capsys, "compile", "--check")
+    assert (code, "current" in printed) == (0, True)
+
+
+def test_compile_check_fails_on_a_stale_file(monkeypatch, capsys):
+    monkeypatch.setenv("ROLLCALL_DATA_IMAGE", "elsewhere/data:2")
+    code, printed = call(monkeypatch, capsys, "compile", "--check")
+    assert code == 1
+    assert "make compile-pipeline" in printed
+
+
+def test_a_bad_option_of_the_cohort_says_what_is_allowed(monkeypatch, capsys, tmp_path):
+    code, printed = call(monkeypatch, capsys, "synthesize", tmp_path / "c", "--fps", "0")
+    assert code == 1
+    assert "fps" in printed
