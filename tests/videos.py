@@ -53,6 +53,7 @@ def write_video(
     pixel_aspect: Fraction | None = None,
     rewindable: bool = True,
     title: str = "",
+    frames_per_key_frame: int = 250,
 ) -> Path:
     """Write (height, width, 3) uint8 RGB frames; the name's suffix says which container.
 
@@ -66,7 +67,7 @@ def write_video(
         with av.open(target, "w", format=form) as container:
             container.flags |= Flags.bitexact.value  # the same bytes on every run
             container.metadata["title"] = title
-            _encode(container, frames, fps, codec, times_s, pixel_aspect)
+            _encode(container, frames, fps, codec, times_s, pixel_aspect, frames_per_key_frame)
     return path
 
 
@@ -77,6 +78,7 @@ def _encode(
     codec: str,
     times_s: Sequence[float] | None,
     pixel_aspect: Fraction | None,
+    frames_per_key_frame: int,
 ) -> None:
     settings = {"threads": "1", **SETTINGS.get(codec, {})}
     stream = None
@@ -84,6 +86,7 @@ def _encode(
         if stream is None:
             stream = container.add_stream(codec, rate=fps, options=settings)
             stream.height, stream.width = image.shape[:2]
+            stream.gop_size = frames_per_key_frame
             stream.pix_fmt = "yuv444p" if codec == "libx264" else "yuv420p"
             if codec != "mpeg4":
                 stream.codec_context.time_base = Fraction(1, 1000)

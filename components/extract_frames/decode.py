@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 _MAX_DECODED_RATE: Final = 240
 """Frames a second of the longest clip, after which decoding ends: time stamps can stand still."""
 
+_THREADED_BY_FRAME: Final = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "libdav1d"})
+"""Decoders to run on several frames at once. Others, MPEG-4 part 2 among them, would then not even
+agree with themselves on which frames of a damaged clip are damaged."""
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -39,7 +43,7 @@ class ClipDecoder:
 
     Attributes:
         sampled: how many frames have been sampled so far.
-        cut_short: why decoding ended before the clip did; None if it did not.
+        cut_short: why a part of the clip was left out; None if none was.
     """
 
     def __init__(self, path: Path, *, frames_per_second: float, max_duration_s: float) -> None:
@@ -47,6 +51,7 @@ class ClipDecoder:
         self._path = path
         self._rate = frames_per_second
         self._max_duration_s = max_duration_s
+        self._damaged = False
         self.sampled = 0
         self.cut_short: str | None = None
 
@@ -73,8 +78,7 @@ class ClipDecoder:
         pixel_aspect = float(stream.sample_aspect_ratio or 1)
         matrix = None
         for time_s, picture in self._timed(container, stream):
-            # A frame that the decoder had to patch up shows what never was.
-            if picture.is_corrupt or not sampler.is_due(time_s):
+            if not self._is_sound(picture) or not sampler.is_due(time_s):
                 continue
             if self.sampled == 0:
                 matrix = display_matrix(picture)
@@ -91,11 +95,25 @@ class ClipDecoder:
             self.sampled += 1
             yield frame
 
+    def _is_sound(self, picture: VideoFrame) -> bool:
+        """Leave out what the decoder patched up, and all that builds on it: up to a key frame.
+
+        Such pictures show what never was, and not even the same on every run, as the decoder's
+        threads patch with what they have just then.
+        """
+        if picture.is_corrupt:
+            self._damaged = True
+            self.cut_short = "parts of it are damaged"
+        elif picture.key_frame:
+            self._damaged = False
+        return not self._damaged
+
     def _timed(
         self, container: InputContainer, stream: VideoStream
     ) -> Iterator[tuple[float, VideoFrame]]:
         """Yield every frame with its time, up to the limits on time and number."""
-        stream.thread_type = "AUTO"
+        if stream.codec_context.name in _THREADED_BY_FRAME:
+            stream.thread_type = "AUTO"
         clock = Clock(stated_rate(stream))
         most = int(self._max_duration_s * _MAX_DECODED_RATE)
         for count, picture in enumerate(container.decode(stream)):

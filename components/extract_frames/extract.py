@@ -60,7 +60,7 @@ class Extracted:
 
     Attributes:
         clips: clips that gave frames.
-        clips_cut_short: those of them that broke off or went on beyond the limit.
+        clips_cut_short: those of them that are damaged, or went on beyond the limit.
         frames: frames written.
         frames_dropped_blurred: frames sampled but not written, being blurred.
         rejects_by_reason: clips that gave none, by `Reason`.

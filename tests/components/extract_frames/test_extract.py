@@ -29,7 +29,7 @@ from components.contracts import (
     Reason,
 )
 from components.errors import ContractError, SourceError
-from components.extract_frames.decode import ClipDecoder
+from components.extract_frames.decode import ClipDecoder, Frame
 from components.extract_frames.extract import Extracted, extract
 from components.ingest_videos.ingest import Ingested, ingest
 from tests.conftest import TODAY, Cohort
@@ -227,6 +227,34 @@ def test_a_clip_damaged_in_the_middle_ends_there_and_is_counted(cohort: Cohort) 
     assert (result.clips, result.clips_cut_short) == (1, 1)
 
 
+@pytest.fixture
+def damaged(tmp_path: Path) -> Path:
+    """Four seconds with a key frame each second, damaged in the second one."""
+    frames = noise(40, size=(160, 120))
+    path = write_video(tmp_path / "a.mp4", frames, fps=10, frames_per_key_frame=10)
+    content = bytearray(path.read_bytes())
+    for place in range(len(content) * 30 // 100, len(content) * 45 // 100, 500):
+        content[place] ^= 0xFF
+    path.write_bytes(content)
+    return path
+
+
+def test_pictures_that_build_on_damage_are_left_out_up_to_the_next_key_frame(
+    damaged: Path,
+) -> None:
+    decoder = ClipDecoder(damaged, frames_per_second=10.0, max_duration_s=300)
+    times = [round(frame.time_s, 1) for frame in decoder.frames()]
+    first, second, *rest = (sum(int(time_s) == part for time_s in times) for part in range(4))
+    assert (first, second < 10, rest) == (10, True, [10, 10])
+
+
+def test_a_damaged_clip_gives_the_same_frames_every_time(damaged: Path) -> None:
+    def decode() -> list[Frame]:
+        return list(ClipDecoder(damaged, frames_per_second=10.0, max_duration_s=300).frames())
+
+    assert decode() == decode() == decode()
+
+
 def test_a_clip_of_which_nothing_can_be_decoded_is_unreadable(cohort: Cohort) -> None:
     path = cohort.person("p1").clip("p1.mp4")
     run = Run(cohort)
@@ -384,7 +412,7 @@ def test_every_clip_that_goes_in_comes_out_once_as_frames_or_as_a_reject(
 
 MEASURE = """
 import datetime, pathlib, sys
-from components.extract_frames.decode import ClipDecoder
+from components.extract_frames.decode import ClipDecoder, Frame
 from components.extract_frames.extract import extract
 from components.telemetry import peak_memory_bytes
 folder = pathlib.Path(sys.argv[1])

@@ -1,0 +1,88 @@
+"""Both steps as Kubeflow runs them: by their functions, and in a small pipeline."""
+
+# No deferred annotations here: KFP reads those of the pipeline.
+import inspect
+from pathlib import Path
+
+import pytest
+from kfp import dsl, local
+
+from components.artifacts import read_json, read_table
+from components.contracts import (
+    CLIPS_FILE,
+    EXTRACT_FILE,
+    FRAMES,
+    FRAMES_FILE,
+    REJECTS,
+    REJECTS_FILE,
+)
+from components.extract_frames.component import extract_frames
+from components.ingest_videos.component import ingest_videos
+from tests.conftest import Cohort
+
+LASTING = {"given": "2025-01-01", "expires": "2999-12-31"}
+
+
+@pytest.fixture
+def clips(cohort: Cohort, tmp_path: Path) -> dsl.Dataset:
+    cohort.person("p1", **LASTING)
+    cohort.clip("p1/a.mp4")
+    cohort.clip("p1/b.mp4")
+    artifact = dsl.Dataset(uri=str(tmp_path / "clips"))
+    ingest_videos.python_func(source=str(cohort.folder), workers=2, clips=artifact)
+    return artifact
+
+
+def test_ingest_describes_its_clips_in_the_artifact(clips: dsl.Dataset) -> None:
+    assert clips.metadata["clips"] == 2
+    assert len(clips.metadata["fingerprint"]) == 64
+
+
+def test_ingest_returns_the_shards_to_loop_over(cohort: Cohort, tmp_path: Path) -> None:
+    cohort.person("p1", **LASTING).clip("p1.mp4")
+    artifact = dsl.Dataset(uri=str(tmp_path / "clips"))
+    shards = ingest_videos.python_func(source=str(cohort.folder), workers=2, clips=artifact)
+    assert shards == [0]
+
+
+def test_extraction_writes_the_frames_of_its_shard(clips: dsl.Dataset, tmp_path: Path) -> None:
+    frames = dsl.Dataset(uri=str(tmp_path / "frames"))
+    notes = dsl.Artifact(uri=str(tmp_path / "notes"))
+    extract_frames.python_func(shard=1, clips=clips, frames=frames, extraction=notes)
+    table = read_table(tmp_path / "frames" / FRAMES_FILE, FRAMES)
+    assert table.num_rows == frames.metadata["frames"] > 0
+
+
+def test_the_notes_of_an_extraction_hold_no_pixels(clips: dsl.Dataset, tmp_path: Path) -> None:
+    frames = dsl.Dataset(uri=str(tmp_path / "frames"))
+    notes = dsl.Artifact(uri=str(tmp_path / "notes"))
+    extract_frames.python_func(shard=0, clips=clips, frames=frames, extraction=notes)
+    names = sorted(path.name for path in (tmp_path / "notes").iterdir())
+    assert names == [EXTRACT_FILE, REJECTS_FILE]
+    assert read_table(tmp_path / "notes" / REJECTS_FILE, REJECTS).num_rows == 0
+
+
+@pytest.mark.parametrize("component", [ingest_videos, extract_frames])
+def test_every_parameter_is_explained_to_the_user(component: dsl.base_component) -> None:
+    documented = inspect.getdoc(component.python_func) or ""
+    names = inspect.signature(component.python_func).parameters
+    assert [name for name in names if f"{name}: " not in documented] == []
+
+
+@dsl.pipeline(name="clips-to-frames")
+def clips_to_frames(source: str, workers: int) -> None:
+    ingested = ingest_videos(source=source, workers=workers)
+    with dsl.ParallelFor(ingested.outputs["Output"]) as shard:
+        extract_frames(shard=shard, clips=ingested.outputs["clips"])
+
+
+@pytest.mark.xdist_group("kfp_local")
+def test_the_two_steps_run_as_a_pipeline(cohort: Cohort, tmp_path: Path) -> None:
+    cohort.person("p1", **LASTING)
+    for name in "abc":
+        cohort.clip(f"p1/{name}.mp4")
+    local.init(local.SubprocessRunner(use_venv=False), pipeline_root=str(tmp_path / "root"))
+    clips_to_frames(source=str(cohort.folder), workers=2)
+    notes = [read_json(path) for path in (tmp_path / "root").rglob(f"frames/{EXTRACT_FILE}")]
+    assert len(list((tmp_path / "root").rglob(CLIPS_FILE))) == 1
+    assert sorted(note["clips"] for note in notes) == [1, 2]
