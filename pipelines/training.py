@@ -37,7 +37,7 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
         weights: str = "imagenet",
         registry: str = settings.registry,
         frames_per_second: float = 5.0,
-        min_sharpness: float = 20.0,
+        min_sharpness: float = 5.0,
         precision: str = "auto",
         stranger_share: float = 0.5,
         seed: int = 0,
