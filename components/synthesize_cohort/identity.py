@@ -323,7 +323,7 @@ def _skin(generator: np.random.Generator, tone: float, age: float) -> Skin:
 def _hair(generator: np.random.Generator, tone: float, age: float, *, bearded: bool) -> Hair:
     fair = float(np.interp(tone, [0.0, 2.0, 3.0], [1.0, 0.4, 0.0]))
     grey = float(np.interp(age, [0.0, 0.6, 1.0], [0.0, 0.1, 1.6]))
-    colour = HAIRS[_choose(generator, [1.0, 1.2, 1.0, 0.8 * fair, fair, 0.6 * fair, grey])]
+    colour = HAIRS[_choose(generator, [1.0, 1.2, 0.2 + fair, 0.8 * fair, fair, 0.6 * fair, grey])]
     short = [0.5, 0.8, 1.3, 1.2, 1.2, 1.0]
     long = [0.25] * 4 if bearded else [1.0, 1.3, 0.7, 0.8]
     beard = BeardStyle.NONE
