@@ -294,12 +294,12 @@ def _application(backbone: Backbone, *, weights: str | None) -> keras.Model:
     import keras  # noqa: PLC0415
 
     builder = getattr(keras.applications, backbone.name)
+    # Without a name of our own: some take their settings and the name of the download from it.
     network: keras.Model = builder(
         include_top=False,
         weights=weights,
         input_shape=(FRAME_SIZE, FRAME_SIZE, 3),
         pooling="avg",
-        name=backbone.name,
     )
     return network
 

@@ -7,7 +7,9 @@ import importlib.util
 import logging
 import os
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
 
 from components import telemetry
 from components.artifacts import atomic_directory
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import keras
+
+PIXELS_SHAPE: Final = (FRAME_SIZE, FRAME_SIZE, 3)
 
 log = logging.getLogger("rollcall")
 
@@ -104,20 +108,35 @@ def _export(name: str, weights: str, directory: Path, seed: int) -> ExportedBack
 
 
 def _write_openvino(model: keras.Model, path: Path) -> None:
-    """Convert by way of a traced function, in f32.
+    """Convert by way of a traced function, in f32, and see that it gives the same features.
 
     Through a SavedModel it takes three times as long; `model.export(format="openvino")` prints, and
     names input and output after the session's counters.
+
+    Raises:
+        BackboneError: what was written gives other features than `model`.
     """
     import openvino  # noqa: PLC0415 - not installed everywhere
     import tensorflow as tf  # noqa: PLC0415 - slow
 
-    pixels = tf.TensorSpec([None, FRAME_SIZE, FRAME_SIZE, 3], tf.uint8, name="pixels")
-    function = tf.function(lambda pixels: model(pixels, training=False), autograph=False)
-    converted = openvino.convert_model(function.get_concrete_function(pixels))
+    spec = tf.TensorSpec([None, *PIXELS_SHAPE], tf.uint8, name="pixels")
+    trace = tf.function(lambda pixels: model(pixels, training=False), autograph=False)
+    function = trace.get_concrete_function(spec)
+    converted = openvino.convert_model(function)
+    # Swish has a gradient of its own, and OpenVINO takes every such operation for an output too.
+    wanted = function.outputs[0].name
+    results = [result for result in converted.results if wanted in result.output(0).get_names()]
+    converted = openvino.Model(results, converted.get_parameters(), model.name)
     converted.inputs[0].set_names({"pixels"})
     converted.outputs[0].set_names({"features"})
     openvino.save_model(converted, path, compress_to_fp16=False)
+
+    pixels = np.random.default_rng(0).integers(0, 256, (1, *PIXELS_SHAPE), dtype=np.uint8)
+    expected = function(tf.constant(pixels)).numpy()
+    compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    features = compiled(pixels)[0]
+    if not np.allclose(features, expected, rtol=0, atol=1e-3 * np.abs(expected).max()):
+        raise BackboneError("OpenVINO gives other features than Keras")
 
 
 def _keep_quiet() -> None:

@@ -219,6 +219,28 @@ def test_efficientnet_from_a_folder_equals_the_download(tmp_path, monkeypatch):
     np.testing.assert_allclose(*stems, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "name",
+    (
+        "ConvNeXtTiny DenseNet121 EfficientNetB0 EfficientNetV2B0 InceptionV3 MobileNet "
+        "MobileNetV3Small NASNetMobile ResNet50 ResNet50V2 VGG16 Xception"
+    ).split(),
+)
+def test_the_download_is_the_file_of_the_table(name, monkeypatch):
+    """One of each family: its builder works, and asks for what the error tells users to fetch."""
+    asked = []
+
+    def refuse(file, *_, **__):
+        asked.append(file)
+        raise OSError("no way out")
+
+    monkeypatch.setattr(file_utils, "get_file", refuse)
+    with pytest.raises(BackboneError, match=r"cannot be downloaded \(no way out\)"):
+        build_backbone(name)
+    assert asked == [BACKBONES[name].weights_file]
+    keras.backend.clear_session()
+
+
 # --- downloads -------------------------------------------------------------------------------
 
 

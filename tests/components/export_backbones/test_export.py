@@ -69,6 +69,39 @@ def test_the_same_seed_gives_the_same_weights(tmp_path, capfd):
     assert capfd.readouterr().out == ""
 
 
+@pytest.fixture
+def small():
+    """A network with swish, whose own gradient OpenVINO would take for one more output."""
+    inputs = keras.layers.Input((224, 224, 3), dtype="uint8")
+    x = keras.layers.Rescaling(1 / 255)(inputs)
+    x = keras.layers.Conv2D(4, 3, strides=8, activation="swish")(x)
+    return keras.Model(inputs, keras.layers.GlobalMaxPooling2D()(x))
+
+
+def test_the_converted_network_has_one_output(small, tmp_path):
+    import openvino
+
+    export._write_openvino(small, tmp_path / "openvino.xml")
+    model = openvino.Core().read_model(tmp_path / "openvino.xml")
+    assert [output.get_any_name() for output in model.outputs] == ["features"]
+    assert str(model.outputs[0].partial_shape) == "[?,4]"
+
+
+def test_a_conversion_that_gives_other_features_is_refused(small, tmp_path, monkeypatch):
+    import openvino
+
+    save = openvino.save_model
+
+    def save_damaged(model, path, **more):
+        save(model, path, **more)
+        weights = path.with_suffix(".bin")
+        weights.write_bytes(bytes(weights.stat().st_size))
+
+    monkeypatch.setattr(openvino, "save_model", save_damaged)
+    with pytest.raises(BackboneError, match="OpenVINO gives other features than Keras"):
+        export._write_openvino(small, tmp_path / "openvino.xml")
+
+
 def test_without_openvino_keras_alone_is_written(tmp_path, monkeypatch, caplog):
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(
