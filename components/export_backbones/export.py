@@ -135,8 +135,13 @@ def _write_openvino(model: keras.Model, path: Path) -> None:
     expected = function(tf.constant(pixels)).numpy()
     compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     features = compiled(pixels)[0]
-    if not np.allclose(features, expected, rtol=0, atol=1e-3 * np.abs(expected).max()):
-        raise BackboneError("OpenVINO gives other features than Keras")
+    largest, apart = np.abs(expected).max(), np.abs(features - expected).max()
+    if not apart <= 1e-3 * largest:
+        # EfficientNetV2M and L do this with random weights, as Keras does beside itself.
+        raise BackboneError(
+            f"OpenVINO gives other features than Keras, by up to {apart:.2g} where the largest is "
+            f"{largest:.2g}; with random weights, rounding errors can grow to that in a deep network"
+        )
 
 
 def _keep_quiet() -> None:
