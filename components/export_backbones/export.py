@@ -140,7 +140,7 @@ def _write_openvino(model: keras.Model, path: Path) -> None:
         # EfficientNetV2M and L do this with random weights, as Keras does beside itself.
         raise BackboneError(
             f"OpenVINO gives other features than Keras, by up to {apart:.2g} where the largest is "
-            f"{largest:.2g}; with random weights, rounding errors can grow to that in a deep network"
+            f"{largest:.2g}; with random weights, rounding can grow to that in a deep network"
         )
 
 

@@ -78,8 +78,16 @@ def test_preprocessing_survives_saving(preprocessing, tmp_path):
     np.testing.assert_array_equal(np.asarray(loaded(crops(1))), np.asarray(model(crops(1))))
 
 
-# ConvNeXt has layers of its own, which are not in keras.layers.
-@pytest.mark.parametrize("name", ["MobileNetV2", "MobileNetV3Small", "ConvNeXtTiny"])
+def test_layers_of_an_application_s_own_load_in_safe_mode(tmp_path):
+    """ConvNeXt's are not in keras.layers."""
+    model = build_backbone("ConvNeXtTiny", Weights.NONE)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True, compile=False)
+    assert loaded.get_config() == model.get_config()
+    assert all(map(np.array_equal, loaded.get_weights(), model.get_weights()))
+
+
+@pytest.mark.parametrize("name", ["MobileNetV2", "MobileNetV3Small"])
 def test_saved_features_are_the_application_s(name, tmp_path):
     pixels = crops(2)
     model = build_backbone(name, Weights.NONE, seed=3)
