@@ -26,7 +26,7 @@ demo: $(READY) ## Make a synthetic cohort, train on it, show the leaderboard (OU
 	@$(BIN)/rollcall demo $(if $(OUT),--output $(OUT))
 
 test: $(READY) ## Run every test, the end-to-end one included
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 lint: $(READY) ## Check style, types and the layering of the modules
 	@$(BIN)/ruff check .

@@ -172,7 +172,7 @@ def _train(
     keep: bool = False,
 ) -> None:
     from pipelines.local import run_training, sqlite_registry  # noqa: PLC0415
-    from pipelines.tables import leaderboard_table, steps_table  # noqa: PLC0415
+    from pipelines.tables import LEGEND, failures, leaderboard_table, steps_table  # noqa: PLC0415
 
     for name in backbones:
         find_weights(name, weights)
@@ -188,6 +188,9 @@ def _train(
     done = run_training(arguments, output.resolve(), console, keep=keep)
     console.print(steps_table(done.steps, done.seconds))
     console.print(leaderboard_table(done.leaderboard))
+    console.print(LEGEND, style="dim", highlight=False)
+    for line in failures(done.leaderboard):
+        console.print(line, style="red", markup=False)
     console.print(f"Champion: [bold]{done.leaderboard['champion']}[/], version {done.version}")
     console.print(f"Report:   {output / 'report.html'}")
     console.print(f"Model:    {output / 'champion'}")

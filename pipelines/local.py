@@ -126,12 +126,10 @@ def _watch_child(work: Path, log: Path, events: Path, display: ProgressDisplay) 
     with log.open("wb") as stream, _child(work, stream, environment) as child:
         while child.poll() is None:
             display.take(reader.read())
-            display.tell_ends()
             if time.monotonic() > deadline:
                 raise RollcallError(f"the run took more than {LONGEST_RUN_S // 3600} h: stopped")
             time.sleep(SECONDS_BETWEEN_LOOKS)
         display.take(reader.read())
-        display.tell_ends()
         return child.returncode
 
 

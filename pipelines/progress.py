@@ -141,7 +141,7 @@ class EventReader:
 
 
 class ProgressDisplay:
-    """A bar for each step; where there is no terminal, a line when a step is done."""
+    """A bar for each step; where there is no terminal, a line for each task that is done."""
 
     def __init__(self, console: Console) -> None:
         self.steps = StepsState()
@@ -156,7 +156,6 @@ class ProgressDisplay:
             disable=not console.is_terminal,
         )
         self._bars: dict[str, TaskID] = {}
-        self._told: set[str] = set()
 
     def __enter__(self) -> Self:
         self._progress.start()
@@ -169,17 +168,11 @@ class ProgressDisplay:
         """Show what the events say."""
         for event in events:
             self.steps.take(event)
+            if event["event"] == "end" and not self._console.is_terminal:
+                name = f"{title_of(event['step'])} {event['item']}".strip()
+                self._console.print(f"{name}: {event['seconds']:.1f} s", highlight=False)
         for step in dict.fromkeys(event["step"] for event in events):
             self._show(step)
-
-    def tell_ends(self) -> None:
-        """Say which steps are done and what they took; for a console that is no terminal."""
-        if self._console.is_terminal:
-            return
-        for cost in self.steps.costs():
-            if cost.step not in self._told:
-                self._told.add(cost.step)
-                self._console.print(f"{title_of(cost.step)}: {cost.wall_seconds:.1f} s")
 
     def _show(self, step: str) -> None:
         tasks = self.steps.tasks[step].values()
@@ -207,7 +200,6 @@ def show_progress(work: Callable[[], T], console: Console) -> T:
             while not wait([future], SECONDS_BETWEEN_LOOKS).done:
                 display.take(reader.read())
             display.take(reader.read())
-            display.tell_ends()
             return future.result()
         finally:
             del os.environ[EVENTS_VARIABLE]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from pipelines.progress import title_of
@@ -14,49 +15,70 @@ if TYPE_CHECKING:
     from pipelines.progress import StepCost
 
 
+COLUMNS: Final = ("clips", "frames", "role", "strangers", "random", "img/s", "train s", "ms", "MB")
+
+
 def leaderboard_table(leaderboard: dict[str, Any]) -> Table:
-    """The leaderboard, best first. Accuracies are of identity, except for the role's."""
-    protocol = leaderboard["protocol"]
-    optimistic = " (within-session: optimistic)" if protocol["within_session"] else ""
-    table = Table(title=f"Leaderboard, split {protocol['name']}{optimistic}", title_justify="left")
-    table.add_column("model")
-    for name in ("clips", "frames", "role", "strangers\nas students", "random\nsplit"):
-        table.add_column(name, justify="right")
-    for name in ("embed\nimages/s", "train\ns", "latency ms\np50 / p99", "size\nMB"):
-        table.add_column(name, justify="right")
+    """The leaderboard, best first, narrow enough for 80 columns."""
+    table = Table(title=_title(leaderboard), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("model", no_wrap=True)
+    for name in COLUMNS:
+        table.add_column(name, justify="right", no_wrap=True)
     for model in leaderboard["models"]:
-        table.add_row(
-            *_cells(model), style="bold" if model["name"] == leaderboard["champion"] else ""
-        )
+        best = model["name"] == leaderboard["champion"]
+        table.add_row(*_cells(model), style="bold" if best else "")
     return table
+
+
+LEGEND: Final = (
+    "clips, frames: the right person. role: student or not. strangers: taken for students.\n"
+    "random: frames, had they been split at random; it leaks. img/s: embedding. ms: one image, p50."
+)
+
+
+def failures(leaderboard: dict[str, Any]) -> list[str]:
+    """A line for each model that failed."""
+    rows = leaderboard["models"]
+    return [f"{row['name']} failed: {row['reason']}" for row in rows if row["status"] == "failed"]
+
+
+def _title(leaderboard: dict[str, Any]) -> str:
+    protocol = leaderboard["protocol"]
+    test = protocol["sides"]["test"]
+    how = protocol["name"].replace("_", " ")
+    optimistic = ", within-session (optimistic)" if protocol["within_session"] else ""
+    return (
+        f"Leaderboard: {test['people']} people split {how}{optimistic}; "
+        f"tested on {test['transactions']} clips, {test['frames']} frames"
+    )
 
 
 def _cells(model: dict[str, Any]) -> list[str]:
     if model["status"] != "succeeded":
-        return [model["name"], f"failed: {model['reason']}"]
+        return [model["name"], "failed"]
     strangers = model["strangers"]["transaction"]
-    latency = model["latency_ms"]
     return [
         model["name"],
-        _accuracy(model["transaction"], "identity_accuracy"),
-        _accuracy(model["frame"], "identity_accuracy"),
-        _accuracy(model["transaction"], "role_accuracy"),
+        _share(model["transaction"]["identity_accuracy"]),
+        _share(model["frame"]["identity_accuracy"]),
+        _share(model["transaction"]["role_accuracy"]),
         f"{strangers['taken_for_student']} of {strangers['n']}" if strangers["n"] else "none met",
-        _accuracy(model["random_split"], "identity_accuracy"),
+        _share(model["random_split"]["identity_accuracy"]),
         f"{model['embed_images_per_second']:.0f}",
         f"{model['train_seconds']:.1f}",
-        f"{latency['p50']:.1f} / {latency['p99']:.1f}",
+        f"{model['latency_ms']['p50']:.1f}",
         f"{model['size_bytes'] / 1e6:.1f}",
     ]
 
 
-def _accuracy(scores: dict[str, Any], name: str) -> str:
-    return f"{scores[name]:.3f}\nof {scores['n']}" if scores["n"] else "not tested"
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def steps_table(steps: Sequence[StepCost], seconds: float) -> Table:
     """What each step took."""
-    table = Table(title=f"Steps, {seconds:.1f} s in all", title_justify="left")
+    title = f"Steps: {seconds:.1f} s in all"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("step")
     for name in ("tasks", "wall s", "sum of tasks s", "peak memory MB"):
         table.add_column(name, justify="right")

@@ -6,6 +6,7 @@ Per cent, so that a plot fills any width while its text keeps its size.
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -57,7 +58,8 @@ class Axis:
 
 def from_zero(values: Iterable[float], ticks: int = 4) -> Axis:
     """An axis from 0 to a round number above all finite `values`, which are not negative."""
-    top = max(filter(math.isfinite, values), default=0.0) or 1.0
+    top = max(filter(math.isfinite, values), default=0.0)
+    top = top if top > sys.float_info.min * ticks else 1.0  # nothing that can be drawn is smaller
     step = _round_step(top, ticks)
     count = math.ceil(top / step - 1e-9)
     return Axis(0.0, count * step, tuple(number * step for number in range(count + 1)))

@@ -29,6 +29,9 @@ BATCH_SIZE = 256
 PATIENCE = 2
 """Epochs without a better calibration loss before training stops."""
 LARGEST_LOG_TEMPERATURE = 8.0
+VIEWS_OF_A_CLIP = 5
+"""A head that turns in a circle shows about five different views: ahead, left, right, up and down.
+As many of a clip's frames count as independent where LDA chooses its shrinkage."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,8 @@ def train_head(train: Rows, calibration: Rows, classes: Classes, *, epochs: int,
     """
     keras.utils.set_random_seed(seed)
     judge = calibration if len(calibration) else train
-    start = fit_lda(train.features, train.person, len(classes.people), train.clips)
+    independent = min(len(train), VIEWS_OF_A_CLIP * train.clips)
+    start = fit_lda(train.features, train.person, len(classes.people), independent)
     temperature = choose_temperature(start, judge)
     model = build_head(start, temperature, classes)
     curves = Curves()
@@ -119,11 +123,12 @@ def build_head(start: Discriminant, temperature: float, classes: Classes) -> ker
     roles = np.zeros((len(classes.people), len(classes.roles)), np.float32)
     roles[np.arange(len(classes.people)), classes.role_of_person] = 1
     features = keras.Input((len(start.weights),), name="features")
+    unit = keras.layers.UnitNormalization(name="unit_length")(features)
     standard = keras.layers.Normalization(
         mean=start.standardisation.mean,
         variance=start.standardisation.scale**2,
         name="standardise",
-    )(features)
+    )(unit)
     logits = keras.layers.Dense(len(classes.people), name="logits")
     role_of = keras.layers.Dense(len(classes.roles), use_bias=False, trainable=False, name="role")
     person = keras.layers.Softmax(name="person")(logits(standard))
@@ -144,8 +149,7 @@ def choose_temperature(start: Discriminant, rows: Rows) -> float:
     LDA knows the spread within the training clips only, and so is far too sure of itself on others
     (Guo, Pleiss, Sun and Weinberger, On Calibration of Modern Neural Networks, ICML 2017).
     """
-    standard = start.standardisation
-    logits = ((rows.features - standard.mean) / standard.scale) @ start.weights + start.bias
+    logits = start.logits(rows.features)
 
     def loss(log_temperature: float) -> float:
         log_probabilities = scipy.special.log_softmax(logits / np.exp(log_temperature), axis=1)

@@ -1,6 +1,7 @@
 """Shrinkage linear discriminant analysis in closed form, in chunks: exactly a Dense layer.
 
-With class means m_k and the pooled within-class covariance S, both of standardised features, the
+Features are scaled to unit length (how strongly a picture excites a network is a matter of its
+contrast) and then standardised. With class means m_k and the pooled within-class covariance S, the
 discriminant of class k is x . S^-1 m_k - m_k . S^-1 m_k / 2 (equal priors; Hastie, Tibshirani and
 Friedman, The Elements of Statistical Learning, 2nd ed., section 4.3). S is shrunk towards a
 multiple of the identity by the oracle-approximating rule of Chen, Wiesel, Eldar and Hero (Shrinkage
@@ -24,15 +25,21 @@ if TYPE_CHECKING:
     Floats = npt.NDArray[np.float64]
 
 CHUNK_ROWS = 2048
-SMALLEST_SCALE = 1e-6
+SMALLEST_SCALE = 1e-9
+SMALLEST_SQUARE = 1e-12
+"""What the square of a length is raised to before dividing by it, as Keras does."""
 
 
 @dataclass(frozen=True)
 class Standardisation:
-    """(x - mean) / scale, each [D]; a feature that never varies keeps scale 1."""
+    """(x / |x| - mean) / scale, each [D]; a feature that never varies keeps scale 1."""
 
     mean: Floats
     scale: Floats
+
+    def apply(self, features: npt.NDArray[np.floating]) -> Floats:
+        """Standardise features [n, D]."""
+        return (unit_length(features) - self.mean) / self.scale
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,17 @@ class Discriminant:
     weights: Floats
     bias: Floats
     shrinkage: float
+
+    def logits(self, features: npt.NDArray[np.floating]) -> Floats:
+        """Logits [n, K] of features [n, D] as the backbone gives them."""
+        return self.standardisation.apply(features) @ self.weights + self.bias
+
+
+def unit_length(features: npt.NDArray[np.floating]) -> Floats:
+    """Scale each row of [n, D] to length 1; a row of zeros stays one."""
+    wide = features.astype(np.float64)
+    squares = np.einsum("nd,nd->n", wide, wide)
+    return wide / np.sqrt(np.maximum(squares, SMALLEST_SQUARE))[:, None]
 
 
 def fit_lda(
@@ -57,8 +75,8 @@ def fit_lda(
         features: one row a frame.
         labels: the class of each. A class without a row gets the mean of all.
         classes: how many there are.
-        independent_rows: how many rows tell something new, for the amount of shrinkage. Frames of
-            one clip are near copies of each other, so that is the number of clips.
+        independent_rows: how many rows tell something new, which sets the amount of shrinkage:
+            fewer than there are, as frames of one clip are near copies of each other.
 
     Raises:
         ValueError: there are no rows.
@@ -75,7 +93,7 @@ def fit_lda(
     means = (raw_means - mean) / standard.scale
     scatter = np.zeros((features.shape[1],) * 2)
     for chunk, own in _chunks(features, labels):
-        centred = (chunk - mean) / standard.scale - means[own]
+        centred = standard.apply(chunk) - means[own]
         scatter += centred.T @ centred
     covariance, shrinkage = shrink(scatter / rows, independent_rows)
     weights = scipy.linalg.solve(covariance, means.T, assume_a="pos")
@@ -107,14 +125,15 @@ def _moments(
     counts = np.bincount(labels, minlength=classes)
     sums, squares = np.zeros((classes, features.shape[1])), np.zeros(features.shape[1])
     for chunk, own in _chunks(features, labels):
-        np.add.at(sums, own, chunk)
-        squares += (chunk**2).sum(0)
+        scaled = unit_length(chunk)
+        np.add.at(sums, own, scaled)
+        squares += (scaled**2).sum(0)
     return counts, sums, squares
 
 
 def _chunks(
     features: npt.NDArray[np.floating], labels: npt.NDArray[np.integer]
-) -> Iterator[tuple[Floats, npt.NDArray[np.integer]]]:
+) -> Iterator[tuple[npt.NDArray[np.floating], npt.NDArray[np.integer]]]:
     for start in range(0, len(features), CHUNK_ROWS):
         rows = slice(start, start + CHUNK_ROWS)
-        yield features[rows].astype(np.float64), labels[rows]
+        yield features[rows], labels[rows]

@@ -76,13 +76,11 @@ def test_a_line_that_is_still_being_written_waits(tmp_path):
     assert len(reader.read()) == 1
 
 
-def test_without_a_terminal_each_step_is_one_line_when_it_is_done():
+def test_without_a_terminal_each_task_is_one_line_when_it_is_done():
     out = io.StringIO()
     with ProgressDisplay(Console(file=out)) as display:
         display.take([event("start"), end(103.0, 2.5)])
-        display.tell_ends()
-        display.tell_ends()
-    assert out.getvalue() == "Extract frames: 2.5 s\n"
+    assert out.getvalue() == "Extract frames 0: 2.5 s\n"
 
 
 def test_on_a_terminal_each_step_is_a_bar_with_its_count():

@@ -32,8 +32,7 @@ def trained():
 def test_before_training_it_computes_lda_exactly():
     train = rows(0)
     start = fit_lda(train.features, train.person, 4, len(train))
-    standard = start.standardisation
-    logits = (train.features - standard.mean) / standard.scale @ start.weights + start.bias
+    logits = start.logits(train.features)
     expected = np.exp(logits - logits.max(1, keepdims=True))
     expected /= expected.sum(1, keepdims=True)
     predicted = build_head(start, 1.0, CLASSES).predict(train.features, verbose=0)
