@@ -83,7 +83,6 @@ def test_layers_of_an_application_s_own_load_in_safe_mode(tmp_path):
     model = build_backbone("ConvNeXtTiny", Weights.NONE)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True, compile=False)
-    assert loaded.get_config() == model.get_config()
     assert all(map(np.array_equal, loaded.get_weights(), model.get_weights()))
 
 
