@@ -20,7 +20,7 @@ COLUMNS: Final = ("clips", "frames", "role", "strangers", "random", "img/s", "tr
 
 def leaderboard_table(leaderboard: dict[str, Any]) -> Table:
     """The leaderboard, best first, narrow enough for 80 columns."""
-    table = Table(title=_title(leaderboard), title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=_title(leaderboard), title_justify="left", box=SIMPLE_HEAD, padding=0)
     table.add_column("model", no_wrap=True)
     for name in COLUMNS:
         table.add_column(name, justify="right", no_wrap=True)
@@ -31,8 +31,9 @@ def leaderboard_table(leaderboard: dict[str, Any]) -> Table:
 
 
 LEGEND: Final = (
-    "clips, frames: the right person. role: student or not. strangers: taken for students.\n"
-    "random: frames, had they been split at random; it leaks. img/s: embedding. ms: one image, p50."
+    "clips, frames: the right person. role: student or not. strangers: taken for\n"
+    "students. random: frames, had they been split at random, which leaks.\n"
+    "img/s: embedding. ms: one image on one thread, p50."
 )
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from components.contracts import FRAME_SIZE
 from components.errors import BackboneError
 from components.exported_backbones import KERAS_FILE, OPENVINO_FILE
+from components.silent_openvino import load_openvino
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,8 +95,7 @@ class OpenVino:
     """An OpenVINO model on the CPU, fed asynchronously."""
 
     def __init__(self, file: Path, precision: Precision) -> None:
-        import openvino  # noqa: PLC0415 - not installed everywhere
-
+        openvino = load_openvino()
         core = openvino.Core()
         model = core.read_model(file)
         model.reshape([OPENVINO_BATCH, *PIXELS_SHAPE])
@@ -153,6 +153,4 @@ class Keras:
 
 
 def _cpu_has_bf16() -> bool:
-    import openvino  # noqa: PLC0415 - not installed everywhere
-
-    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in load_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")

@@ -23,6 +23,7 @@ from components.exported_backbones import (
     Status,
     write_exported,
 )
+from components.silent_openvino import load_openvino
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -116,9 +117,9 @@ def _write_openvino(model: keras.Model, path: Path) -> None:
     Raises:
         BackboneError: what was written gives other features than `model`.
     """
-    import openvino  # noqa: PLC0415 - not installed everywhere
     import tensorflow as tf  # noqa: PLC0415 - slow
 
+    openvino = load_openvino()
     spec = tf.TensorSpec([None, *PIXELS_SHAPE], tf.uint8, name="pixels")
     trace = tf.function(lambda pixels: model(pixels, training=False), autograph=False)
     function = trace.get_concrete_function(spec)

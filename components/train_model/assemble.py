@@ -6,9 +6,9 @@ import contextlib
 import os
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 import keras
@@ -50,10 +50,6 @@ class EdgeReport:
     max_difference: float
     latency_ms: dict[str, float]
     size_bytes: int
-
-    def to_json(self) -> dict[str, Any]:
-        """As plain values."""
-        return asdict(self)
 
 
 def assemble(backbone: keras.Model, head: keras.Model) -> keras.Model:

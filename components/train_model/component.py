@@ -31,12 +31,11 @@ def train_model(
     from components.artifacts import read_json
     from components.contracts import CONFUSION_FILE
     from components.metrics import flat_numbers
-    from components.train_model.train import train_model
+    from components.train_model.train import Recipe, train_model
 
     output = Path(model.path)
-    measured = train_model(
-        Path(dataset.path), Path(exported.path), backbone, output, epochs=epochs, seed=seed
-    )
+    recipe = Recipe(backbone, epochs, seed)
+    measured = train_model(Path(dataset.path), Path(exported.path), recipe, output)
     model.metadata.update(backbone=backbone, status=measured["status"])
     for name, value in flat_numbers(measured):
         metrics.log_metric(name, value)

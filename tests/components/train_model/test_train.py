@@ -29,7 +29,7 @@ from components.contracts import (
 from components.split_dataset.assign import SplitOptions
 from components.split_dataset.split import split_dataset
 from components.train_model.assemble import EdgeModel, read_samples
-from components.train_model.train import train_model
+from components.train_model.train import Recipe, train_model
 from tests.shards import BACKBONE, DIMENSION, people, write_shards
 
 PIXELS = (FRAME_SIZE, FRAME_SIZE, 3)
@@ -63,8 +63,8 @@ def inputs(tmp_path_factory):
 
 
 def train(inputs, output, **options):
-    arguments = {"epochs": 2, "seed": 0, **options}
-    return train_model(inputs / "dataset", inputs / "exported", BACKBONE, output, **arguments)
+    recipe = Recipe(BACKBONE, **{"epochs": 2, "seed": 0, **options})
+    return train_model(inputs / "dataset", inputs / "exported", recipe, output)
 
 
 @pytest.fixture(scope="module")
