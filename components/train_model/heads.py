@@ -26,9 +26,14 @@ if TYPE_CHECKING:
     Predictions = dict[str, npt.NDArray[np.float32]]
 
 BATCH_SIZE = 256
+ACCURACY = "person_sparse_categorical_accuracy"
 PATIENCE = 2
 """Epochs without a better calibration loss before training stops."""
 LARGEST_LOG_TEMPERATURE = 8.0
+LEARNING_RATE = 1e-4
+LABEL_SMOOTHING = 0.1
+"""Part of each target that is spread over all classes. Without it, clips that are learnt by heart
+drive every probability to 0 or 1, and neither the temperature nor a gradient says anything."""
 VIEWS_OF_A_CLIP = 5
 """A head that turns in a circle shows about five different views: ahead, left, right, up and down.
 As many of a clip's frames count as independent where LDA chooses its shrinkage."""
@@ -62,9 +67,9 @@ class Curves:
         """Note an epoch."""
         self.epoch.append(epoch)
         self.loss.append(float(train["loss"]))
-        self.accuracy.append(float(train["person_accuracy"]))
+        self.accuracy.append(float(train[ACCURACY]))
         self.calibration_loss.append(float(calibration["loss"]))
-        self.calibration_accuracy.append(float(calibration["person_accuracy"]))
+        self.calibration_accuracy.append(float(calibration[ACCURACY]))
 
 
 @dataclass(frozen=True)
@@ -115,7 +120,8 @@ def train_head(train: Rows, calibration: Rows, classes: Classes, *, epochs: int,
         elif epoch - best >= PATIENCE:
             break
     model.set_weights(best_weights)
-    return Head(model, curves, start.shrinkage, temperature, best)
+    bare = keras.Model(model.input, model.output, name="head")  # a loss would have to be loadable
+    return Head(bare, curves, start.shrinkage, temperature, best)
 
 
 def build_head(start: Discriminant, temperature: float, classes: Classes) -> keras.Model:
@@ -136,15 +142,28 @@ def build_head(start: Discriminant, temperature: float, classes: Classes) -> ker
     logits.set_weights([start.weights / temperature, start.bias / temperature])
     role_of.set_weights([roles])
     model.compile(
-        optimizer=keras.optimizers.Adam(1e-4),
-        loss=dict.fromkeys(("person", "role"), "sparse_categorical_crossentropy"),
-        metrics={"person": "accuracy", "role": "accuracy"},
+        optimizer=keras.optimizers.Adam(LEARNING_RATE),
+        loss=dict.fromkeys(("person", "role"), smoothed_cross_entropy),
+        metrics={"person": "sparse_categorical_accuracy"},
     )
     return model
 
 
+def smoothed_cross_entropy(labels: Any, probabilities: Any) -> Any:  # noqa: ANN401 - Keras tensors
+    """Cross-entropy in nats [n] of probabilities [n, K] with smoothed targets of labels [n].
+
+    Szegedy, Vanhoucke, Ioffe, Shlens and Wojna, Rethinking the Inception Architecture for Computer
+    Vision, CVPR 2016, section 7.
+    """
+    classes = probabilities.shape[-1]
+    targets = keras.ops.one_hot(keras.ops.reshape(labels, (-1,)), classes)
+    return keras.losses.categorical_crossentropy(
+        targets, probabilities, label_smoothing=LABEL_SMOOTHING
+    )
+
+
 def choose_temperature(start: Discriminant, rows: Rows) -> float:
-    """The divisor of the logits, at least 1, under which `rows` are most likely.
+    """The divisor of the logits, at least 1, with the smallest smoothed cross-entropy on `rows`.
 
     LDA knows the spread within the training clips only, and so is far too sure of itself on others
     (Guo, Pleiss, Sun and Weinberger, On Calibration of Modern Neural Networks, ICML 2017).
@@ -153,7 +172,8 @@ def choose_temperature(start: Discriminant, rows: Rows) -> float:
 
     def loss(log_temperature: float) -> float:
         log_probabilities = scipy.special.log_softmax(logits / np.exp(log_temperature), axis=1)
-        return float(-log_probabilities[np.arange(len(rows)), rows.person].mean())
+        own = log_probabilities[np.arange(len(rows)), rows.person].mean()
+        return float(-(1 - LABEL_SMOOTHING) * own - LABEL_SMOOTHING * log_probabilities.mean())
 
     bounds = (0.0, LARGEST_LOG_TEMPERATURE)
     found = scipy.optimize.minimize_scalar(loss, bounds=bounds, method="bounded")
