@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from components.backbones import find_backbone, find_weights
 from components.errors import RollcallError
+from components.synthesize_cohort import CohortOptions, synthesize_cohort
+from pipelines.options import DEFAULTS, TrainingOptions
 from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from pipelines.local import LocalRun
 
 app = typer.Typer(
     help="Head-rotation videos in, an honestly evaluated face classifier out.",
@@ -22,68 +27,50 @@ app = typer.Typer(
 )
 console = Console()
 
-DEFAULT_BACKBONES = "EfficientNetLite0,EfficientNetLite1,EfficientNetLite2"
-REGISTRY_FOLDER = Path("runs/registry")
+DEMO_COHORT = CohortOptions(students=12, staff=4, visitors=8, processes=2)
+"""Enough people that a score means something, few enough for a coffee break."""
+
+DEFAULT_BACKBONES = ",".join(DEFAULTS.backbones)
 
 Backbones = Annotated[
-    str, typer.Option(help="Backbones, separated by commas, named as in keras.applications.")
-]
-Workers = Annotated[int, typer.Option(min=1, help="Shards worked on at the same time.")]
-Epochs = Annotated[int, typer.Option(min=0, help="Passes over the features at the most.")]
-WeightsOption = Annotated[
     str,
-    typer.Option(help="imagenet, none (random), or a folder of NAME.weights.h5 files."),
+    typer.Option(
+        help="Backbones, separated by commas, named as in keras.applications.",
+        show_default="EfficientNetLite0, 1 and 2",
+    ),
 ]
-Registry = Annotated[str, typer.Option(help="MLflow URI.", show_default="SQLite in runs/registry")]
 Seed = Annotated[int, typer.Option(min=0, help="Of everything random.")]
 Output = Annotated[Path, typer.Option(help="Folder for the results.")]
-Keep = Annotated[bool, typer.Option("--keep", help="Keep frames and features (they show faces).")]
 
 
 @app.command(epilog="Example: rollcall demo --output runs/demo")
 def demo(
     output: Output = Path("runs/demo"),
     backbones: Backbones = DEFAULT_BACKBONES,
-    seed: Seed = 0,
+    seed: Seed = DEFAULTS.seed,
 ) -> None:
     """Make a synthetic cohort, train on it, and show who won."""
-    from dataclasses import replace  # noqa: PLC0415
-
-    from pipelines.demo import DEMO_COHORT  # noqa: PLC0415
-
-    cohort = output / "cohort"
-    _synthesize(cohort, replace(DEMO_COHORT, seed=seed))
-    _train(cohort, output, _names(backbones), seed=seed)
+    options = TrainingOptions(_names(backbones), seed=seed).checked()
+    _synthesize(output / "cohort", replace(DEMO_COHORT, seed=seed))
+    _train(str(output / "cohort"), output, options)
 
 
-@app.command(epilog="Example: rollcall synthesize /tmp/cohort --students 5 --sessions 3 --seed 7")
+@app.command(epilog="Example: rollcall synthesize cohort --students 5 --sessions 3 --seed 7")
 def synthesize(
     out: Annotated[Path, typer.Argument(help="Folder to write roster.csv and videos/ into.")],
-    students: Annotated[int, typer.Option(min=0, help="Number of students.")] = 12,
-    staff: Annotated[int, typer.Option(min=0, help="Number of staff.")] = 4,
-    visitors: Annotated[int, typer.Option(min=0, help="Number of visitors.")] = 8,
-    sessions: Annotated[int, typer.Option(min=1, help="Clips of each person.")] = 2,
+    students: Annotated[int, typer.Option(help="Number of students.")] = DEMO_COHORT.students,
+    staff: Annotated[int, typer.Option(help="Number of staff.")] = DEMO_COHORT.staff,
+    visitors: Annotated[int, typer.Option(help="Number of visitors.")] = DEMO_COHORT.visitors,
+    sessions: Annotated[int, typer.Option(help="Clips of each person.")] = DEMO_COHORT.sessions,
     seconds: Annotated[float, typer.Option(help="Length of a clip.")] = 10.0,
-    size: Annotated[int, typer.Option(help="Width and height in pixels.")] = 288,
-    fps: Annotated[int, typer.Option(help="Frames a second.")] = 12,
-    seed: Seed = 0,
-    processes: Annotated[int, typer.Option(min=1, help="Clips rendered at the same time.")] = 2,
+    size: Annotated[int, typer.Option(help="Width and height in pixels.")] = DEMO_COHORT.size,
+    fps: Annotated[int, typer.Option(help="Frames a second.")] = DEMO_COHORT.fps,
+    seed: Seed = DEMO_COHORT.seed,
+    processes: Annotated[int, typer.Option(help="Clips made at the same time.")] = 2,
 ) -> None:
     """Write videos of synthetic heads that turn in circles, and their roster."""
-    from components.synthesize_cohort import CohortOptions  # noqa: PLC0415
-
-    options = CohortOptions(
-        students=students,
-        staff=staff,
-        visitors=visitors,
-        sessions=sessions,
-        seconds=seconds,
-        size=size,
-        fps=fps,
-        seed=seed,
-        processes=processes,
-    )
-    _synthesize(out, options)
+    counts = (students, staff, visitors, sessions)
+    _synthesize(out, CohortOptions(*counts, seconds, size, fps, seed, processes))
 
 
 @app.command(
@@ -94,25 +81,48 @@ def run(
     source: Annotated[str, typer.Option(help="Folder with roster.csv and videos/.")],
     output: Output,
     backbones: Backbones = DEFAULT_BACKBONES,
-    workers: Workers = 2,
-    epochs: Epochs = 5,
-    weights: WeightsOption = "imagenet",
-    registry: Registry = "",
-    seed: Seed = 0,
-    keep: Keep = False,
+    workers: Annotated[
+        int, typer.Option(min=1, help="Shards worked on at the same time.")
+    ] = DEFAULTS.workers,
+    epochs: Annotated[
+        int, typer.Option(min=0, help="Passes over the features at the most.")
+    ] = DEFAULTS.epochs,
+    weights: Annotated[
+        str, typer.Option(help="imagenet, none (random), or a folder of NAME.weights.h5 files.")
+    ] = DEFAULTS.weights,
+    registry: Annotated[
+        str, typer.Option(help="MLflow URI.", show_default="SQLite in runs/registry")
+    ] = "",
+    frames_per_second: Annotated[
+        float, typer.Option(help="Frames sampled from each second of video.")
+    ] = DEFAULTS.frames_per_second,
+    min_sharpness: Annotated[
+        float, typer.Option(min=0, help="Blurred frames below it are dropped, never a whole clip.")
+    ] = DEFAULTS.min_sharpness,
+    precision: Annotated[
+        str, typer.Option(help="Of the embedding: auto, bf16 or f32.")
+    ] = DEFAULTS.precision,
+    stranger_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Part of the visitors that is never trained on.")
+    ] = DEFAULTS.stranger_share,
+    seed: Seed = DEFAULTS.seed,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep frames and features (they show faces).")
+    ] = False,
 ) -> None:
     """Run the training pipeline on this machine: the same DAG as on a cluster."""
-    _train(
-        Path(source.removeprefix("file://")),
-        output,
+    options = TrainingOptions(
         _names(backbones),
-        workers=workers,
-        epochs=epochs,
-        weights=weights,
-        registry=registry,
-        seed=seed,
-        keep=keep,
+        workers,
+        epochs,
+        weights,
+        frames_per_second,
+        min_sharpness,
+        precision,
+        stranger_share,
+        seed,
     )
+    _train(source, output, options.checked(), registry=registry, keep=keep)
 
 
 @app.command("compile", epilog="Example: rollcall compile --check")
@@ -122,7 +132,7 @@ def compile_(
     ] = False,
 ) -> None:
     """Write the pipelines as YAML for a Kubeflow server."""
-    from pipelines.compilation import compile_pipelines, stale_pipelines  # noqa: PLC0415
+    from pipelines.compilation import compile_pipelines, stale_pipelines  # noqa: PLC0415 - slow
 
     if not check:
         for path in compile_pipelines(Settings()):
@@ -139,61 +149,49 @@ def main() -> None:
     try:
         app()
     except RollcallError as error:
-        Console(stderr=True).print(f"[bold red]Error:[/] {error}", highlight=False, markup=True)
+        errors = Console(stderr=True)
+        errors.print("Error:", style="bold red", end=" ")
+        errors.print(str(error), highlight=False, markup=False)
         sys.exit(1)
 
 
-def _names(backbones: str) -> list[str]:
-    """Split and check, so that a typing error costs a second and not a run."""
-    names = [name.strip() for name in backbones.split(",") if name.strip()]
-    if not names:
-        raise RollcallError("--backbones is empty: name at least one, e.g. EfficientNetLite0")
-    return list(dict.fromkeys(find_backbone(name).name for name in names))
+def _names(backbones: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in backbones.split(",") if name.strip())
 
 
-def _synthesize(out: Path, options: Any) -> None:  # noqa: ANN401
-    from components.synthesize_cohort import synthesize_cohort  # noqa: PLC0415
-    from pipelines.progress import show_progress  # noqa: PLC0415
+def _synthesize(out: Path, options: CohortOptions) -> None:
+    from pipelines.progress import show_progress  # noqa: PLC0415 - slow
 
     summary = show_progress(lambda: synthesize_cohort(out, options), console)
-    console.print(f"{summary.people} people, {summary.clips} clips in {out}")
+    console.print(f"{summary.people} people, {summary.clips} clips in {out}", soft_wrap=True)
 
 
 def _train(
-    source: Path,
-    output: Path,
-    backbones: list[str],
-    *,
-    workers: int = 2,
-    epochs: int = 5,
-    weights: str = "imagenet",
-    registry: str = "",
-    seed: int = 0,
-    keep: bool = False,
+    source: str, output: Path, options: TrainingOptions, *, registry: str = "", keep: bool = False
 ) -> None:
-    from pipelines.local import run_training, sqlite_registry  # noqa: PLC0415
+    from pipelines.local import local_registry, run_training  # noqa: PLC0415 - slow
+
+    folder = Path(source.removeprefix("file://")).resolve()
+    arguments = {
+        "source": str(folder),
+        "registry": registry or local_registry(),
+        **options.arguments(),
+    }
+    _show(run_training(arguments, output.resolve(), console, keep=keep), output)
+
+
+def _show(done: LocalRun, output: Path) -> None:
     from pipelines.tables import LEGEND, failures, leaderboard_table, steps_table  # noqa: PLC0415
 
-    for name in backbones:
-        find_weights(name, weights)
-    arguments = {
-        "source": str(source.resolve()),
-        "backbones": backbones,
-        "workers": workers,
-        "epochs": epochs,
-        "weights": weights if weights in {"imagenet", "none"} else str(Path(weights).resolve()),
-        "registry": registry or sqlite_registry(REGISTRY_FOLDER),
-        "seed": seed,
-    }
-    done = run_training(arguments, output.resolve(), console, keep=keep)
     console.print(steps_table(done.steps, done.seconds))
     console.print(leaderboard_table(done.leaderboard))
     console.print(LEGEND, style="dim", highlight=False)
     for line in failures(done.leaderboard):
         console.print(line, style="red", markup=False)
-    console.print(f"Champion: [bold]{done.leaderboard['champion']}[/], version {done.version}")
-    console.print(f"Report:   {output / 'report.html'}")
-    console.print(f"Model:    {output / 'champion'}")
+    champion = done.leaderboard["champion"]
+    console.print(f"Champion: [bold]{champion}[/], version {done.version}", highlight=False)
+    for name, path in (("Report", "report.html"), ("Model", "champion")):
+        console.print(f"{name + ':':<9} {output / path}", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ def run_training(
                 shutil.rmtree(work)
 
 
-def sqlite_registry(folder: Path) -> str:
+def local_registry(folder: Path = Path("runs/registry")) -> str:
     """The URI of an MLflow registry in SQLite in `folder`."""
     return f"sqlite:///{folder.resolve() / 'mlflow.db'}"
 

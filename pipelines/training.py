@@ -13,13 +13,11 @@ from components.notify.component import notify
 from components.register_model.component import register_model
 from components.split_dataset.component import split_dataset
 from components.train_model.component import train_model
+from pipelines.options import DEFAULTS
 from pipelines.placement import place
 from pipelines.settings import Settings
 
 NAME: Final = "rollcall-training"
-
-DEFAULT_BACKBONES: Final = ("EfficientNetLite0", "EfficientNetLite1", "EfficientNetLite2")
-"""Made for edge devices, and their ImageNet weights come with the installation."""
 
 
 def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no name for it
@@ -31,16 +29,16 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
     )
     def training(
         source: str,
-        backbones: list[str] = list(DEFAULT_BACKBONES),  # noqa: B006 - KFP compiles it
-        workers: int = 2,
-        epochs: int = 5,
-        weights: str = "imagenet",
+        backbones: list[str] = list(DEFAULTS.backbones),  # noqa: B006 - KFP compiles it
+        workers: int = DEFAULTS.workers,
+        epochs: int = DEFAULTS.epochs,
+        weights: str = DEFAULTS.weights,
         registry: str = settings.registry,
-        frames_per_second: float = 5.0,
-        min_sharpness: float = 5.0,
-        precision: str = "auto",
-        stranger_share: float = 0.5,
-        seed: int = 0,
+        frames_per_second: float = DEFAULTS.frames_per_second,
+        min_sharpness: float = DEFAULTS.min_sharpness,
+        precision: str = DEFAULTS.precision,
+        stranger_share: float = DEFAULTS.stranger_share,
+        seed: int = DEFAULTS.seed,
     ) -> None:
         """Train, compare and register.
 

@@ -18,7 +18,7 @@ from components.contracts import CLASSES_FILE, EDGE_MODEL_FILE, FRAME_SIZE, Clas
 from components.errors import RollcallError
 from components.register_model.registry import CHAMPION, MODEL_NAME, fetch_model
 from components.synthesize_cohort import CohortOptions, synthesize_cohort
-from pipelines.local import run_training, sqlite_registry
+from pipelines.local import local_registry, run_training
 from pipelines.placement import PLACEMENTS
 
 COHORT = CohortOptions(students=3, staff=1, visitors=3, seconds=2.0, size=96, fps=10)
@@ -49,7 +49,7 @@ def arguments(folder, source):
         "workers": 2,
         "epochs": 2,
         "weights": str(folder / "weights"),
-        "registry": sqlite_registry(folder / "registry"),
+        "registry": local_registry(folder / "registry"),
         "min_sharpness": 0.0,
     }
 

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines import cli
+from pipelines.options import TrainingOptions
 
 COMMANDS = ("demo", "synthesize", "run", "compile")
 
@@ -52,11 +53,23 @@ def test_no_backbone_at_all_is_refused(monkeypatch, capsys, tmp_path):
     arguments = ("--source", tmp_path, "--output", tmp_path / "out", "--backbones", " , ")
     code, printed = call(monkeypatch, capsys, "run", *arguments)
     assert code == 1
-    assert "--backbones" in printed
+    assert "no backbone" in printed
 
 
 def test_a_backbone_that_is_named_twice_counts_once():
-    assert cli._names("VGG16, VGG16,MobileNet") == ["VGG16", "MobileNet"]
+    options = TrainingOptions(("VGG16", "VGG16", "MobileNet")).checked()
+    assert options.backbones == ("VGG16", "MobileNet")
+
+
+def test_a_folder_of_weights_is_made_absolute(monkeypatch, tmp_path):
+    (tmp_path / "VGG16.weights.h5").touch()
+    monkeypatch.chdir(tmp_path.parent)
+    options = TrainingOptions(("VGG16",), weights=tmp_path.name).checked()
+    assert options.weights == str(tmp_path)
+
+
+def test_backbones_are_separated_by_commas_and_spaces_do_not_matter():
+    assert cli._names(" VGG16 ,MobileNet,") == ("VGG16", "MobileNet")
 
 
 def test_compile_check_says_that_the_committed_files_are_current(monkeypatch, capsys):

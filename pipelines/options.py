@@ -1,0 +1,65 @@
+"""What a training run can be told, with the defaults that the DAG and the command share."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from components.backbones import Weights, find_backbone, find_weights
+from components.errors import RollcallError
+
+LITES: Final = ("EfficientNetLite0", "EfficientNetLite1", "EfficientNetLite2")
+"""Made for edge devices, and their ImageNet weights come with the installation."""
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """The parameters of the training pipeline, but for source and registry.
+
+    Attributes:
+        backbones: names of pretrained backbones, as in keras.applications.
+        workers: shards that are extracted and embedded at the same time.
+        epochs: passes over the features at the most; heads stop early.
+        weights: imagenet, none (random), or a folder of weights files.
+        frames_per_second: frames sampled from each second of video.
+        min_sharpness: blurred frames below it are dropped, but never a whole clip.
+        precision: of the embedding: auto, bf16 or f32.
+        stranger_share: part of the visitors that is never trained on.
+        seed: of everything random.
+    """
+
+    backbones: tuple[str, ...] = LITES
+    workers: int = 2
+    epochs: int = 5
+    weights: str = str(Weights.IMAGENET)
+    frames_per_second: float = 5.0
+    min_sharpness: float = 5.0
+    precision: str = "auto"
+    stranger_share: float = 0.5
+    seed: int = 0
+
+    def checked(self) -> TrainingOptions:
+        """The same with each backbone once and an absolute folder of weights.
+
+        A typing error costs a second here, and a run later.
+
+        Raises:
+            BackboneError: a name is unknown, or the folder of weights lacks a file.
+            RollcallError: there is no backbone.
+        """
+        names = tuple(dict.fromkeys(find_backbone(name).name for name in self.backbones))
+        if not names:
+            raise RollcallError("no backbone is named: give at least one, e.g. EfficientNetLite0")
+        for name in names:
+            find_weights(name, self.weights)
+        named = self.weights in set(Weights) - {Weights.FOLDER}
+        weights = self.weights if named else str(Path(self.weights).resolve())
+        return replace(self, backbones=names, weights=weights)
+
+    def arguments(self) -> dict[str, Any]:
+        """As arguments of the pipeline."""
+        return {**asdict(self), "backbones": list(self.backbones)}
+
+
+DEFAULTS: Final = TrainingOptions()
