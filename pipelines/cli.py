@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -145,7 +146,12 @@ def compile_(
 
 
 def main() -> None:
-    """Run the command; errors that a user can mend are shown without a traceback."""
+    """Run the command; errors that a user can mend are shown without a traceback.
+
+    Being asked to end is an exit like any other, so that child processes and frames are cleared
+    away.
+    """
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         app()
     except RollcallError as error:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import jsonschema
 import numpy as np
+import psutil
 import pytest
 from mlflow import MlflowClient
 from rich.console import Console
@@ -184,3 +189,36 @@ def test_two_runs_do_not_write_into_one_folder(arguments, tmp_path):
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(RollcallError, match="another run"):
             run_training(arguments, tmp_path / "out", Console(file=io.StringIO()))
+
+
+def test_what_a_run_that_was_cut_off_left_behind_is_cleared_away(arguments, tmp_path):
+    (tmp_path / "out" / ".work").mkdir(parents=True)
+    (tmp_path / "out" / ".work" / "frames.parquet").touch()
+    with pytest.raises(RollcallError):
+        run_training(
+            {**arguments, "source": str(tmp_path)}, tmp_path / "out", Console(file=io.StringIO())
+        )
+    assert not (tmp_path / "out" / ".work").exists()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_run_that_is_asked_to_end_leaves_no_process_and_no_frame(source, tmp_path, number, code):
+    out, registry = tmp_path / "out", local_registry(tmp_path / "registry")
+    command = [Path(sys.executable).with_name("rollcall"), "run", "--source", source]
+    running = subprocess.Popen([*command, "--output", out, "--registry", registry])
+    _wait_for((out / ".work" / "events.jsonl").exists)
+    running.send_signal(number)
+    assert running.wait(timeout=60) == code
+    assert not (out / ".work").exists()
+    assert not [each for each in psutil.process_iter(["cmdline"]) if _works_in(each, out)]
+
+
+def _wait_for(ready, seconds=60.0):
+    deadline = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def _works_in(process, folder):
+    return any(str(folder) in argument for argument in process.info["cmdline"] or [])

@@ -288,8 +288,12 @@ def test_without_rejects_all_clips_were_used(render):
 
 def test_a_reject_shows_neither_a_name_nor_a_key_nor_the_folders_above(render):
     rejects = [
-        Reject("file:///srv/private/videos/Given%20Family.mp4", "ingest_videos", Reason.BAD_NAME, "x"),
-        Reject("file:///srv/private/videos/GivenFamily/a.mp4", "ingest_videos", Reason.BAD_NAME, "x"),
+        Reject(
+            "file:///srv/private/videos/Given%20Family.mp4", "ingest_videos", Reason.BAD_NAME, "x"
+        ),
+        Reject(
+            "file:///srv/private/videos/GivenFamily/a.mp4", "ingest_videos", Reason.BAD_NAME, "x"
+        ),
         Reject("file:///srv/private/videos/Giv%C3%ABn.mp4", "ingest_videos", Reason.EMPTY, "x"),
         Reject(
             "https://account.example/c/videos/p7/s1.mp4?sig=SECRET",
