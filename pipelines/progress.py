@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,7 +17,6 @@ from rich.progress import (
     Progress,
     TaskID,
     TextColumn,
-    TimeElapsedColumn,
 )
 
 from components.telemetry import EVENTS_VARIABLE
@@ -90,23 +90,25 @@ class StepsState:
             items[event["item"]] = TaskState(started=event["time"])
         items[event["item"]].take(event)
 
+    def seconds(self, step: str) -> float:
+        """From the start of the step's first task to the end of its last, or to now."""
+        tasks = self.tasks[step].values()
+        ends = [time.time() if task.ended is None else task.ended for task in tasks]
+        return max(ends) - min(task.started for task in tasks)
+
     def costs(self) -> list[StepCost]:
         """What each step took whose tasks have all ended."""
-        costs = []
-        for step, tasks in self.tasks.items():
-            ends = [task.ended for task in tasks.values() if task.ended is not None]
-            if len(ends) == len(tasks):
-                started = min(task.started for task in tasks.values())
-                costs.append(
-                    StepCost(
-                        step,
-                        len(tasks),
-                        round(max(ends) - started, 3),
-                        round(sum(task.seconds for task in tasks.values()), 3),
-                        max(task.peak_memory_bytes for task in tasks.values()),
-                    )
-                )
-        return costs
+        return [
+            StepCost(
+                step,
+                len(tasks),
+                round(self.seconds(step), 3),
+                round(sum(task.seconds for task in tasks.values()), 3),
+                max(task.peak_memory_bytes for task in tasks.values()),
+            )
+            for step, tasks in self.tasks.items()
+            if all(task.ended is not None for task in tasks.values())
+        ]
 
     def errors(self) -> list[str]:
         """One line for each task that failed, or that began and was never heard of again."""
@@ -151,7 +153,7 @@ class ProgressDisplay:
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[unit]:<10}"),
-            TimeElapsedColumn(),
+            TextColumn("{task.fields[seconds]:>6.1f} s"),
             console=console,
             disable=not console.is_terminal,
         )
@@ -171,19 +173,20 @@ class ProgressDisplay:
             if event["event"] == "end" and not self._console.is_terminal:
                 name = f"{title_of(event['step'])} {event['item']}".strip()
                 self._console.print(f"{name}: {event['seconds']:.1f} s", highlight=False)
-        for step in dict.fromkeys(event["step"] for event in events):
+        for step in self.steps.tasks:
             self._show(step)
 
     def _show(self, step: str) -> None:
         tasks = self.steps.tasks[step].values()
-        done, total = sum(task.done for task in tasks), sum(task.total for task in tasks)
-        unit = next((task.unit for task in tasks if task.total), "")
         if step not in self._bars:
-            self._bars[step] = self._progress.add_task(title_of(step), total=None, unit=unit)
-        bar = self._bars[step]
-        self._progress.update(bar, completed=done, total=total or None, unit=unit)
-        if all(task.ended is not None for task in tasks):
-            self._progress.stop_task(bar)
+            self._bars[step] = self._progress.add_task(title_of(step), unit="", seconds=0.0)
+        self._progress.update(
+            self._bars[step],
+            completed=sum(task.done for task in tasks),
+            total=sum(task.total for task in tasks) or None,
+            unit=next((task.unit for task in tasks if task.total), ""),
+            seconds=self.steps.seconds(step),
+        )
 
 
 def show_progress(work: Callable[[], T], console: Console) -> T:
