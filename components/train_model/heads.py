@@ -1,9 +1,10 @@
 """The head: standardised features in, a probability for each person and each role out.
 
 It starts from shrinkage LDA with a temperature chosen on the calibration frames, then trains for a
-few epochs, and keeps the weights with the best calibration loss, the start included: training can
-only help. The role is the sum of its people's probabilities, a Dense layer of zeros and ones that
-is not trained, so that the two outputs never contradict each other.
+few epochs, and keeps the weights with the best calibration loss, the start included. The role is
+computed from the people by a Dense layer that is not trained: the mean probability of the role's
+people, normalised. All roles start with equal odds then, however many people have them, so that a
+face which is like nobody's is no student's merely because most people are students.
 """
 
 from __future__ import annotations
@@ -128,8 +129,8 @@ def train_head(train: Rows, calibration: Rows, classes: Classes, *, epochs: int,
 
 def build_head(start: Discriminant, temperature: float, classes: Classes) -> keras.Model:
     """Make the head that computes softmax(LDA / temperature), compiled for training."""
-    roles = np.zeros((len(classes.people), len(classes.roles)), np.float32)
-    roles[np.arange(len(classes.people)), classes.role_of_person] = 1
+    member = np.zeros((len(classes.people), len(classes.roles)), np.float32)
+    member[np.arange(len(classes.people)), classes.role_of_person] = 1
     features = keras.Input((len(start.weights),), name="features")
     unit = keras.layers.UnitNormalization(name="unit_length")(features)
     standard = keras.layers.Normalization(
@@ -138,11 +139,13 @@ def build_head(start: Discriminant, temperature: float, classes: Classes) -> ker
         name="standardise",
     )(unit)
     logits = keras.layers.Dense(len(classes.people), name="logits")
-    role_of = keras.layers.Dense(len(classes.roles), use_bias=False, trainable=False, name="role")
+    mean_of = keras.layers.Dense(len(classes.roles), use_bias=False, trainable=False, name="mean")
     person = keras.layers.Softmax(name="person")(logits(standard))
-    model = keras.Model(features, {"person": person, "role": role_of(person)}, name="head")
+    mean = mean_of(person)
+    role = mean / keras.ops.sum(mean, axis=-1, keepdims=True)
+    model = keras.Model(features, {"person": person, "role": role}, name="head")
     logits.set_weights([start.weights / temperature, start.bias / temperature])
-    role_of.set_weights([roles])
+    mean_of.set_weights([member / np.maximum(member.sum(0), 1)])
     model.compile(
         optimizer=keras.optimizers.Adam(LEARNING_RATE),
         loss=dict.fromkeys(("person", "role"), smoothed_cross_entropy),

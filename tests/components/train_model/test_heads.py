@@ -45,15 +45,30 @@ def test_before_training_it_computes_lda_exactly():
     np.testing.assert_allclose(predicted["person"], expected, atol=1e-4)
 
 
-def test_the_role_is_the_sum_of_its_peoples_probabilities(trained):
+def test_the_role_is_the_mean_of_its_peoples_probabilities_normalised(trained):
     predicted = trained.predict(rows(2).features)
     person, role = predicted["person"], predicted["role"]
-    np.testing.assert_allclose(role[:, 0], person[:, 0] + person[:, 2], atol=1e-5)
+    means = np.stack([(person[:, 0] + person[:, 2]) / 2, person[:, 1], person[:, 3]], axis=1)
+    np.testing.assert_allclose(role, means / means.sum(1, keepdims=True), atol=1e-5)
 
 
-def test_training_leaves_the_role_layer_alone(trained):
-    kernel = trained.model.get_layer("role").get_weights()[0]
-    assert kernel.tolist() == [[1, 0, 0], [0, 1, 0], [1, 0, 0], [0, 0, 1]]
+def test_a_face_like_nobodys_is_of_each_role_with_equal_odds():
+    start = fit_lda(rows(0).features, rows(0).person, 4, len(rows(0)))
+    head = build_head(start, 1e9, CLASSES)
+    np.testing.assert_allclose(head.predict(rows(2).features, verbose=0)["role"], 1 / 3, atol=1e-5)
+
+
+def test_a_role_that_nobody_has_is_never_said():
+    classes = Classes(("a", "b", "c", "d"), (0, 1, 0, 1))
+    start = fit_lda(rows(0).features, rows(0).person, 4, len(rows(0)))
+    role = build_head(start, 1.0, classes).predict(rows(2).features, verbose=0)["role"]
+    assert not role[:, 2].any()
+    np.testing.assert_allclose(role.sum(1), 1, atol=1e-5)
+
+
+def test_training_leaves_the_layer_of_the_roles_alone(trained):
+    kernel = trained.model.get_layer("mean").get_weights()[0]
+    assert kernel.tolist() == [[0.5, 0, 0], [0, 1, 0], [0.5, 0, 0], [0, 0, 1]]
 
 
 def test_the_kept_weights_have_the_smallest_calibration_loss(trained):
