@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from components.contracts import Classes
 
 SMALLEST_PROBABILITY = 1e-7
-STUDENT_ABOVE = 0.5
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,10 @@ class Scored:
 
     @property
     def taken_for_student(self) -> npt.NDArray[np.bool_]:
-        """Whom the model calls a student [n]."""
-        return self.role_probabilities[:, list(Role).index(Role.STUDENT)] > STUDENT_ABOVE
+        """Who is more likely a student than anything else [n]; a tie is no student."""
+        student = list(Role).index(Role.STUDENT)
+        others = np.delete(self.role_probabilities, student, axis=1)
+        return self.role_probabilities[:, student] > others.max(1)
 
 
 def pool(frames: Scored, transaction: npt.NDArray[np.str_]) -> Scored:

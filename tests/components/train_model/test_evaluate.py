@@ -97,8 +97,7 @@ def test_the_confusion_of_people_leaves_strangers_out():
     assert np.sum(confusions(FRAMES, CLASSES)["people"]["matrix"]) == 4
 
 
-@pytest.mark.parametrize("probability", [0.5, 0.49])
-def test_half_a_probability_is_not_enough_to_be_a_student(probability):
-    rest = 1 - probability
-    frames = scored([0], [0], [[probability, rest, 0.0]])
-    assert not frames.taken_for_student.any()
+@pytest.mark.parametrize(("probability", "student"), [(0.51, True), (0.5, False), (0.49, False)])
+def test_a_student_is_who_is_more_likely_one_than_anything_else(probability, student):
+    frames = scored([0], [0], [[probability, 1 - probability, 0.0]])
+    assert frames.taken_for_student.tolist() == [student]
