@@ -20,7 +20,9 @@ COLUMNS: Final = ("clips", "frames", "role", "strangers", "random", "img/s", "tr
 
 def leaderboard_table(leaderboard: dict[str, Any]) -> Table:
     """The leaderboard, best first, narrow enough for 80 columns."""
-    table = Table(title=_title(leaderboard), title_justify="left", box=SIMPLE_HEAD, padding=0)
+    table = Table(
+        title=_title(leaderboard), title_justify="left", box=SIMPLE_HEAD, padding=0, show_edge=False
+    )
     table.add_column("model", no_wrap=True)
     for name in COLUMNS:
         table.add_column(name, justify="right", no_wrap=True)
@@ -79,7 +81,7 @@ def _share(value: float | None) -> str:
 def steps_table(steps: Sequence[StepCost], seconds: float) -> Table:
     """What each step took."""
     title = f"Steps: {seconds:.1f} s in all"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, show_edge=False)
     table.add_column("step")
     for name in ("tasks", "wall s", "sum of tasks s", "peak memory MB"):
         table.add_column(name, justify="right")

@@ -84,16 +84,17 @@ def split_dataset(
         ContractError: a shard is malformed, or a clip got lost.
     """
     found = locate_clips(shards)
-    if not found:
-        raise SourceError("no clip gave a single frame: see the rejects for the reasons")
-    plans, strangers = plan_clips(found, options)
-    classes = classes_of(clip for clip in found if clip.person_id not in strangers)
     with (
         step("split_dataset") as progress,
         atomic_directory(dataset) as data,
         atomic_directory(audit) as books,
     ):
-        close_books(clips, extractions, {clip.clip_id for clip in found}, books)
+        summary = close_books(clips, extractions, {clip.clip_id for clip in found}, books)
+        if not found:
+            reasons = summary["rejects_by_reason"]
+            raise SourceError(f"no clip gave a single frame; rejected, by reason: {reasons}")
+        plans, strangers = plan_clips(found, options)
+        classes = classes_of(clip for clip in found if clip.person_id not in strangers)
         embedding = merge_embeddings(shards)
         gathering = Gathering(shards, found, data, progress)
         usable = [name for name, row in embedding.items() if row["status"] == "succeeded"]

@@ -144,14 +144,17 @@ def test_a_clip_that_came_twice_is_noticed(split):
         split(spoil=lambda written: written.features.append(written.features[0]))
 
 
-def test_no_frame_at_all_is_an_error_that_points_to_the_rejects(split):
-    def empty(written):
+def test_no_frame_at_all_is_an_error_that_counts_the_reasons(split):
+    def reject_all(written):
         for shard in written.features:
             for path in shard.glob("*.parquet"):
                 write_table(path, pq.read_table(path).slice(0, 0))
+        ids = pq.read_table(written.clips / "clips.parquet")["clip_id"].to_pylist()
+        rejects = [Reject("u", "extract_frames", Reason.NO_FRAMES, "none", clip) for clip in ids]
+        write_table(written.extractions[0] / REJECTS_FILE, rejects_table(rejects))
 
-    with pytest.raises(SourceError, match="rejects"):
-        split(spoil=empty)
+    with pytest.raises(SourceError, match="'no_frames': 12"):
+        split(spoil=reject_all)
 
 
 def test_a_backbone_that_failed_in_one_shard_has_failed(split):
