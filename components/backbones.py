@@ -351,7 +351,7 @@ def _download(backbone: Backbone) -> keras.Model:
             f"{backbone.name}: its ImageNet weights cannot be downloaded ({error}). On a machine "
             f"without a way out, put {backbone.weights_file}, fetched elsewhere, or "
             f"{backbone.own_weights_file}, written by save_weights, into a folder, and give that "
-            "folder as the weights"
+            "folder as the weights: --weights FOLDER"
         ) from error
 
 

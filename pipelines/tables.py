@@ -41,8 +41,8 @@ LEGEND: Final = (
 
 def failures(leaderboard: dict[str, Any]) -> list[str]:
     """A line for each model that failed."""
-    rows = leaderboard["models"]
-    return [f"{row['name']} failed: {row['reason']}" for row in rows if row["status"] == "failed"]
+    failed = [row for row in leaderboard["models"] if row["status"] == "failed"]
+    return [f"{row['name']}: {row['reason'].removeprefix(row['name'] + ': ')}" for row in failed]
 
 
 def _title(leaderboard: dict[str, Any]) -> str:

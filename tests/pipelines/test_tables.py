@@ -71,7 +71,12 @@ def test_no_stranger_met_is_not_shown_as_none_taken(board):
 
 def test_a_failed_model_is_a_row_and_its_reason_a_line(board):
     assert "VGG16" in printed(leaderboard_table(board))
-    assert failures(board) == ["VGG16 failed: no weights"]
+    assert failures(board) == ["VGG16: no weights"]
+
+
+def test_a_reason_that_begins_with_the_name_does_not_say_it_twice(board):
+    board["models"][1]["reason"] = "VGG16: no weights"
+    assert failures(board) == ["VGG16: no weights"]
 
 
 def test_the_legend_fits_80_columns():
