@@ -53,6 +53,6 @@ lock: $(READY) ## Resolve requirements/*.in anew, with hashes (add UPGRADE=--upg
 	cd requirements && ../$(COMPILE_LOCK) data.in train.in --constraints dev.txt --output-file train.txt
 	cd requirements && ../$(COMPILE_LOCK) data.in --constraints dev.txt --output-file data.txt
 
-clean: ## Remove the environment, the runs and every cache
-	rm -rf $(ENVIRONMENT) build runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+clean: ## Remove the environment and every cache; runs/ stays, as it holds registered models
+	rm -rf $(ENVIRONMENT) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
