@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     Image = npt.NDArray[np.uint8]
 
 JPEG_QUALITY: Final = 92
+
+BLACK_BELOW: Final = 32
+WHITE_FROM: Final = 250
+"""Luma at which a pixel shows no more detail: noise drowns it below, the sensor is full above."""
+
 _PIXEL_ASPECT_LIMITS: Final = (0.25, 4.0)
 
 
@@ -30,11 +35,15 @@ class Quality:
     Attributes:
         sharpness: variance of the Laplacian of its luma (Pech-Pacheco et al., 2000).
         brightness: mean luma, 0 to 255.
+        dark_share: part of the pixels whose luma is below BLACK_BELOW, 0 to 1.
+        bright_share: part of the pixels whose luma is at least WHITE_FROM, 0 to 1.
         dhash: 64-bit difference hash, see `difference_hash`.
     """
 
     sharpness: float
     brightness: float
+    dark_share: float
+    bright_share: float
     dhash: int
 
 
@@ -121,6 +130,8 @@ def measure(image: Image) -> Quality:
     return Quality(
         sharpness=float(cv2.Laplacian(luma, cv2.CV_64F).var()),
         brightness=float(luma.mean()),
+        dark_share=np.count_nonzero(luma < BLACK_BELOW) / luma.size,
+        bright_share=np.count_nonzero(luma >= WHITE_FROM) / luma.size,
         dhash=difference_hash(luma),
     )
 

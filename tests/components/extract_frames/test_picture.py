@@ -160,6 +160,21 @@ def test_brightness_is_the_mean_luma() -> None:
     assert measure(plain(1, size=(224, 224), level=77)[0]).brightness == pytest.approx(77)
 
 
+@pytest.mark.parametrize(
+    ("level", "shares"), [(31, (1, 0)), (32, (0, 0)), (249, (0, 0)), (250, (0, 1))]
+)
+def test_black_and_white_pixels_are_counted(level: int, shares: tuple[float, float]) -> None:
+    quality = measure(plain(1, size=(224, 224), level=level)[0])
+    assert (quality.dark_share, quality.bright_share) == shares
+
+
+def test_the_shares_are_parts_of_the_picture() -> None:
+    image = plain(1, size=(224, 224))[0]
+    image[:56], image[112:] = 0, 255
+    quality = measure(image)
+    assert (quality.dark_share, quality.bright_share) == (0.25, 0.5)
+
+
 def test_the_first_bit_of_the_hash_is_the_top_left() -> None:
     luma = np.zeros((8, 9), np.uint8)
     luma[0, 1] = 200
