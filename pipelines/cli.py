@@ -105,14 +105,20 @@ def run(
         typer.Option(
             min=0,
             max=64,
-            help="Frames whose hash differs in fewer bits from a kept one are dropped.",
+            help="Frames whose hash has fewer bits unlike a kept one's are dropped; 0: none.",
         ),
     ] = DEFAULTS.near_duplicate_bits,
     max_dark_share: Annotated[
-        float, typer.Option(min=0, max=1, help="Frames with more black than that are dropped.")
+        float,
+        typer.Option(
+            min=0, max=1, help="Frames with more black than that in their middle are dropped."
+        ),
     ] = DEFAULTS.max_dark_share,
     max_bright_share: Annotated[
-        float, typer.Option(min=0, max=1, help="Frames with more white than that are dropped.")
+        float,
+        typer.Option(
+            min=0, max=1, help="Frames with more white than that in their middle are dropped."
+        ),
     ] = DEFAULTS.max_bright_share,
     precision: Annotated[
         str, typer.Option(help="Of the embedding: auto, bf16 or f32.")

@@ -56,8 +56,10 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
             min_sharpness: Blurred frames below it are dropped, but never a whole clip.
             near_duplicate_bits: Frames whose 64-bit hash differs in fewer bits from that of a kept
                 frame of the clip are dropped. 0 keeps all.
-            max_dark_share: Frames of which a larger part is black are dropped. 1 keeps all.
-            max_bright_share: Frames of which a larger part is white are dropped. 1 keeps all.
+            max_dark_share: Frames with more black than that in their middle are dropped. 1 keeps
+                all.
+            max_bright_share: Frames with more white than that in their middle are dropped. 1 keeps
+                all.
             precision: Of the embedding: auto, bf16 or f32.
             stranger_share: Part of the visitors that is never trained on.
             seed: Of everything random.

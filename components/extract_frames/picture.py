@@ -35,8 +35,8 @@ class Quality:
     Attributes:
         sharpness: variance of the Laplacian of its luma (Pech-Pacheco et al., 2000).
         brightness: mean luma, 0 to 255.
-        dark_share: part of the pixels whose luma is below BLACK_BELOW, 0 to 1.
-        bright_share: part of the pixels whose luma is at least WHITE_FROM, 0 to 1.
+        dark_share: part of the middle's pixels whose luma is below BLACK_BELOW, 0 to 1.
+        bright_share: part of the middle's pixels whose luma is at least WHITE_FROM, 0 to 1.
         dhash: 64-bit difference hash, see `difference_hash`.
     """
 
@@ -125,13 +125,19 @@ def turn(image: Image, matrix: npt.NDArray[np.int32] | None) -> Image:
 
 
 def measure(image: Image) -> Quality:
-    """Measure a square BGR frame."""
+    """Measure a square BGR frame.
+
+    The exposure is that of the middle, half as wide and as high as the square, where the head is:
+    a white wall or a dark room behind a well-lit face is no fault.
+    """
     luma = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
+    edge = luma.shape[0] // 4
+    middle = luma[edge:-edge, edge:-edge]
     return Quality(
         sharpness=float(cv2.Laplacian(luma, cv2.CV_64F).var()),
         brightness=float(luma.mean()),
-        dark_share=np.count_nonzero(luma < BLACK_BELOW) / luma.size,
-        bright_share=np.count_nonzero(luma >= WHITE_FROM) / luma.size,
+        dark_share=np.count_nonzero(middle < BLACK_BELOW) / middle.size,
+        bright_share=np.count_nonzero(middle >= WHITE_FROM) / middle.size,
         dhash=difference_hash(luma),
     )
 

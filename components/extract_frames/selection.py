@@ -47,12 +47,12 @@ class Measured(Protocol):
 
     @property
     def dark_share(self) -> float:
-        """The part of it that is black."""
+        """The part of its middle that is black."""
         ...
 
     @property
     def bright_share(self) -> float:
-        """The part of it that is white."""
+        """The part of its middle that is white."""
         ...
 
     @property
@@ -73,8 +73,10 @@ class Limits:
         near_duplicate_bits: a frame is a near-duplicate when its hash differs in fewer of 64 bits
             from that of a frame of the clip that was kept before; 1 drops equal hashes alone, 0
             keeps all.
-        max_dark_share: a frame of which a larger part is black is under-exposed; 1 keeps all.
-        max_bright_share: a frame of which a larger part is white is over-exposed; 1 keeps all.
+        max_dark_share: a frame is under-exposed when a larger part of its middle is black; 1 keeps
+            all.
+        max_bright_share: a frame is over-exposed when a larger part of its middle is white; 1 keeps
+            all.
     """
 
     min_sharpness: float = 0.0

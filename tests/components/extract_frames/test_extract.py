@@ -166,7 +166,7 @@ def test_frames_that_show_nothing_new_go_and_are_counted(
         mixed[10:15] = mixed[9:10] * 5
     write_video(cohort.person("p1").path("p1.mp4"), mixed)
     run = Run(cohort)
-    result = run.extract(frames_per_second=10.0, limits=Limits(20.0, 2, 0.75, 0.5))
+    result = run.extract(frames_per_second=10.0, limits=Limits(20.0, 2, 0.9, 0.5))
     assert [frame["index"] for frame in run.frames()] == [*range(10), *range(15, 20)]
     assert (result.frames_sampled, result.frames, dropped(result)) == (20, 15, {kind: 5})
 
@@ -176,7 +176,7 @@ def test_a_clip_that_is_badly_exposed_throughout_keeps_five_frames(
     cohort: Cohort, level: int, kind: str
 ) -> None:
     write_video(cohort.person("p1").path("p1.mp4"), plain(20, level=level))
-    result = Run(cohort).extract(frames_per_second=10.0, limits=Limits(20.0, 2, 0.75, 0.5))
+    result = Run(cohort).extract(frames_per_second=10.0, limits=Limits(20.0, 2, 0.9, 0.5))
     assert (result.frames, dropped(result)) == (KEEP_SHARPEST, {kind: 15})
 
 
@@ -197,7 +197,7 @@ def heads(cohort: Cohort, tmp_path: Path) -> Cohort:
 
 def test_a_head_that_holds_still_does_not_outweigh_one_that_turns(heads: Cohort) -> None:
     run = Run(heads)
-    result = run.extract(limits=Limits(5.0, 2, 0.75, 0.5))
+    result = run.extract(limits=Limits(5.0, 2, 0.9, 0.5))
     people = Counter(frame["person_id"] for frame in run.frames())
     assert result.frames_sampled == 60
     assert people["still"] <= 10
@@ -209,7 +209,7 @@ def test_the_counts_of_a_shard_add_up(cohort: Cohort) -> None:
     for name, seed in (("a", 0), ("b", 1)):
         mixed = [*noise(8, seed=seed), *plain(3, level=0), *plain(2, level=255), *plain(4)]
         write_video(cohort.path(f"p1/{name}.mp4"), [*mixed, *noise(8, seed=seed)])
-    result = Run(cohort).extract(frames_per_second=10.0, limits=Limits(20.0, 6, 0.75, 0.5))
+    result = Run(cohort).extract(frames_per_second=10.0, limits=Limits(20.0, 6, 0.9, 0.5))
     assert dropped(result) == {"dark": 6, "bright": 4, "blurred": 8, "near_duplicate": 16}
     assert result.frames_sampled == 50 == result.frames + sum(dropped(result).values())
 
@@ -490,7 +490,7 @@ from components.extract_frames.selection import Limits
 from components.telemetry import peak_memory_bytes
 folder = pathlib.Path(sys.argv[1])
 extract(folder, folder / "frames", shard=0, frames_per_second=25.0,
-        limits=Limits(20.0, 2, 0.75, 0.5), today=datetime.date(2025, 6, 15))
+        limits=Limits(20.0, 2, 0.9, 0.5), today=datetime.date(2025, 6, 15))
 print(peak_memory_bytes())
 """
 
