@@ -105,7 +105,7 @@ def run(
         typer.Option(
             min=0,
             max=64,
-            help="Frames whose hash has fewer bits unlike a kept one's are dropped; 0: none.",
+            help="Frames whose hash differs from a kept one's in fewer bits are dropped.",
         ),
     ] = DEFAULTS.near_duplicate_bits,
     max_dark_share: Annotated[

@@ -127,8 +127,8 @@ class Selection:
         """Pass on the frames without a fault; never fewer than KEEP_SHARPEST of so many.
 
         Where fewer have none, the sharpest of the others are taken back, the earlier one of equally
-        sharp ones; a clip that was filmed in the dark, or of a head that holds still, is so thinned
-        but not lost. Order is kept. Only the few frames that may be taken back wait, and only until
+        sharp ones: a clip filmed in the dark, or of a head that holds still, is thinned but not
+        lost. Order is kept. Only the few frames that may be taken back wait, and only until
         it is sure that they are not needed, so that memory does not grow with the clip but for the
         8 bytes of each kept frame's hash.
         """
