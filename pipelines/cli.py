@@ -100,6 +100,26 @@ def run(
     min_sharpness: Annotated[
         float, typer.Option(min=0, help="Blurred frames below it are dropped, never a whole clip.")
     ] = DEFAULTS.min_sharpness,
+    near_duplicate_bits: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=64,
+            help="Frames whose hash differs from a kept one's in fewer bits are dropped.",
+        ),
+    ] = DEFAULTS.near_duplicate_bits,
+    max_dark_share: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="Frames with more black than that in their middle are dropped."
+        ),
+    ] = DEFAULTS.max_dark_share,
+    max_bright_share: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="Frames with more white than that in their middle are dropped."
+        ),
+    ] = DEFAULTS.max_bright_share,
     precision: Annotated[
         str, typer.Option(help="Of the embedding: auto, bf16 or f32.")
     ] = DEFAULTS.precision,
@@ -119,6 +139,9 @@ def run(
         weights,
         frames_per_second,
         min_sharpness,
+        near_duplicate_bits,
+        max_dark_share,
+        max_bright_share,
         precision,
         stranger_share,
         seed,

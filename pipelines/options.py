@@ -24,6 +24,9 @@ class TrainingOptions:
         weights: imagenet, none (random), or a folder of weights files.
         frames_per_second: frames sampled from each second of video.
         min_sharpness: blurred frames below it are dropped, but never a whole clip.
+        near_duplicate_bits: frames whose hash differs in fewer bits from a kept one are dropped.
+        max_dark_share: frames with more black than that in their middle are dropped.
+        max_bright_share: frames with more white than that in their middle are dropped.
         precision: of the embedding: auto, bf16 or f32.
         stranger_share: part of the visitors that is never trained on.
         seed: of everything random.
@@ -35,6 +38,9 @@ class TrainingOptions:
     weights: str = str(Weights.IMAGENET)
     frames_per_second: float = 5.0
     min_sharpness: float = 5.0
+    near_duplicate_bits: int = 2
+    max_dark_share: float = 0.9
+    max_bright_share: float = 0.5
     precision: str = "auto"
     stranger_share: float = 0.5
     seed: int = 0

@@ -36,6 +36,9 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
         registry: str = settings.registry,
         frames_per_second: float = DEFAULTS.frames_per_second,
         min_sharpness: float = DEFAULTS.min_sharpness,
+        near_duplicate_bits: int = DEFAULTS.near_duplicate_bits,
+        max_dark_share: float = DEFAULTS.max_dark_share,
+        max_bright_share: float = DEFAULTS.max_bright_share,
         precision: str = DEFAULTS.precision,
         stranger_share: float = DEFAULTS.stranger_share,
         seed: int = DEFAULTS.seed,
@@ -51,6 +54,12 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
             registry: MLflow URI.
             frames_per_second: Frames sampled from each second of video.
             min_sharpness: Blurred frames below it are dropped, but never a whole clip.
+            near_duplicate_bits: Frames whose 64-bit hash differs in fewer bits from that of a kept
+                frame of the clip are dropped. 0 keeps all.
+            max_dark_share: Frames with more black than that in their middle are dropped. 1 keeps
+                all.
+            max_bright_share: Frames with more white than that in their middle are dropped. 1 keeps
+                all.
             precision: Of the embedding: auto, bf16 or f32.
             stranger_share: Part of the visitors that is never trained on.
             seed: Of everything random.
@@ -72,6 +81,9 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
                         clips=ingested.outputs["clips"],
                         frames_per_second=frames_per_second,
                         min_sharpness=min_sharpness,
+                        near_duplicate_bits=near_duplicate_bits,
+                        max_dark_share=max_dark_share,
+                        max_bright_share=max_bright_share,
                     ),
                     "extract_frames",
                     settings,

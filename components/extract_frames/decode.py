@@ -28,13 +28,15 @@ agree with themselves on which frames of a damaged clip are damaged."""
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One sampled frame."""
+    """One sampled frame; `picture.Quality` says what is measured of it."""
 
     index: int
     time_s: float
     jpeg: bytes
     sharpness: float
     brightness: float
+    dark_share: float
+    bright_share: float
     dhash: int
 
 
@@ -90,6 +92,8 @@ class ClipDecoder:
                 jpeg=encode_jpeg(image),
                 sharpness=quality.sharpness,
                 brightness=quality.brightness,
+                dark_share=quality.dark_share,
+                bright_share=quality.bright_share,
                 dhash=quality.dhash,
             )
             self.sampled += 1

@@ -30,11 +30,12 @@ from components.contracts import (
 )
 from components.errors import ContractError
 from components.extract_frames.decode import ClipDecoder
-from components.extract_frames.sharpest import drop_blurred
+from components.extract_frames.selection import Fault, Limits, Selection
 from components.sources import localise
 from components.telemetry import step
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterator
     from datetime import date
     from pathlib import Path
@@ -61,18 +62,33 @@ class Extracted:
     Attributes:
         clips: clips that gave frames.
         clips_cut_short: those of them that are damaged, or went on beyond the limit.
+        frames_sampled: frames that were looked at: those written and those dropped.
         frames: frames written.
-        frames_dropped_blurred: frames sampled but not written, being blurred.
+        frames_dropped_dark: frames not written, being under-exposed.
+        frames_dropped_bright: frames not written, being over-exposed.
+        frames_dropped_blurred: frames not written, being blurred.
+        frames_dropped_near_duplicate: frames not written, being like one that was.
         rejects_by_reason: clips that gave none, by `Reason`.
         seconds: how long it took.
     """
 
     clips: int = 0
     clips_cut_short: int = 0
+    frames_sampled: int = 0
     frames: int = 0
+    frames_dropped_dark: int = 0
+    frames_dropped_bright: int = 0
     frames_dropped_blurred: int = 0
+    frames_dropped_near_duplicate: int = 0
     rejects_by_reason: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
+
+    def drop(self, dropped: Counter[Fault]) -> None:
+        """Count the frames of a clip that were dropped."""
+        self.frames_dropped_dark += dropped[Fault.DARK]
+        self.frames_dropped_bright += dropped[Fault.BRIGHT]
+        self.frames_dropped_blurred += dropped[Fault.BLURRED]
+        self.frames_dropped_near_duplicate += dropped[Fault.NEAR_DUPLICATE]
 
     def summary(self) -> dict[str, float]:
         """Return what extract.json holds: numbers alone, so that shards can be added up."""
@@ -87,7 +103,7 @@ def extract(
     *,
     shard: int,
     frames_per_second: float,
-    min_sharpness: float,
+    limits: Limits,
     today: date,
     max_duration_s: float = MAX_DURATION_S,
 ) -> Extracted:
@@ -98,7 +114,7 @@ def extract(
         output: directory to write; it appears only when it is complete.
         shard: which shard of the clips.
         frames_per_second: samples a second of video, above 0 and up to MAX_FRAMES_PER_SECOND.
-        min_sharpness: blurred frames below it are dropped, save each clip's five sharpest.
+        limits: what a frame has to be like, see `selection.Selection`.
         today: the day on which consent still has to hold.
         max_duration_s: where a clip is cut short, whatever its file says of its length.
 
@@ -110,8 +126,7 @@ def extract(
             f"frames_per_second is {frames_per_second}; it has to be above 0 and up to "
             f"{MAX_FRAMES_PER_SECOND:g}"
         )
-    if not min_sharpness >= 0:
-        raise ContractError(f"min_sharpness is {min_sharpness}; it has to be 0 or more")
+    limits.check()
     started = time.monotonic()
     with (
         step(STEP, str(shard)) as progress,
@@ -122,7 +137,7 @@ def extract(
     ):
         progress.expect(_count_clips(table, shard), "clips")
         extraction = _Extraction(
-            frames_writer, rejects_writer, frames_per_second, min_sharpness, max_duration_s
+            frames_writer, rejects_writer, frames_per_second, limits, max_duration_s
         )
         for clip in _clips_of(table, shard):
             extraction.take(clip, today)
@@ -142,13 +157,13 @@ class _Extraction:
         frames: pq.ParquetWriter,
         rejects: pq.ParquetWriter,
         frames_per_second: float,
-        min_sharpness: float,
+        limits: Limits,
         max_duration_s: float,
     ) -> None:
         self._frames = frames
         self._rejects = rejects
         self._frames_per_second = frames_per_second
-        self._min_sharpness = min_sharpness
+        self._limits = limits
         self._max_duration_s = max_duration_s
         self.result = Extracted()
 
@@ -168,9 +183,10 @@ class _Extraction:
         decoder = ClipDecoder(
             path, frames_per_second=self._frames_per_second, max_duration_s=self._max_duration_s
         )
+        selection = Selection(self._limits)
         written = 0
         group: list[Frame] = []
-        for frame in drop_blurred(decoder.frames(), self._min_sharpness):
+        for frame in selection.select(decoder.frames()):
             group.append(frame)
             written += 1
             if len(group) == _ROWS_IN_A_GROUP:
@@ -178,14 +194,16 @@ class _Extraction:
         self._write(clip, group)
         self.result.clips += 1
         self.result.clips_cut_short += decoder.cut_short is not None
+        self.result.frames_sampled += decoder.sampled
         self.result.frames += written
-        self.result.frames_dropped_blurred += decoder.sampled - written
+        self.result.drop(selection.dropped)
 
     def _write(self, clip: dict[str, Any], group: list[Frame]) -> None:
         if not group:
             return
         of_clip = {name: clip[name] for name in _CLIP_COLUMNS}
         rows = [{**of_clip, **asdict(frame), "face_box": None} for frame in group]
+        # The schema leaves out the measures that nobody asks for after the selection.
         self._frames.write_table(pa.Table.from_pylist(rows, schema=FRAMES))
         group.clear()
 

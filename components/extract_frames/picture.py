@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     Image = npt.NDArray[np.uint8]
 
 JPEG_QUALITY: Final = 92
+
+BLACK_BELOW: Final = 32
+WHITE_FROM: Final = 250
+"""Luma at which a pixel shows no more detail: noise drowns it below, the sensor is full above."""
+
 _PIXEL_ASPECT_LIMITS: Final = (0.25, 4.0)
 
 
@@ -30,11 +35,15 @@ class Quality:
     Attributes:
         sharpness: variance of the Laplacian of its luma (Pech-Pacheco et al., 2000).
         brightness: mean luma, 0 to 255.
+        dark_share: part of the middle's pixels whose luma is below BLACK_BELOW, 0 to 1.
+        bright_share: part of the middle's pixels whose luma is at least WHITE_FROM, 0 to 1.
         dhash: 64-bit difference hash, see `difference_hash`.
     """
 
     sharpness: float
     brightness: float
+    dark_share: float
+    bright_share: float
     dhash: int
 
 
@@ -116,11 +125,19 @@ def turn(image: Image, matrix: npt.NDArray[np.int32] | None) -> Image:
 
 
 def measure(image: Image) -> Quality:
-    """Measure a square BGR frame."""
+    """Measure a square BGR frame.
+
+    The exposure is that of the middle, half as wide and as high as the square, where the head is:
+    a white wall or a dark room behind a well-lit face is no fault.
+    """
     luma = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
+    edge = luma.shape[0] // 4
+    middle = luma[edge:-edge, edge:-edge]
     return Quality(
         sharpness=float(cv2.Laplacian(luma, cv2.CV_64F).var()),
         brightness=float(luma.mean()),
+        dark_share=np.count_nonzero(middle < BLACK_BELOW) / middle.size,
+        bright_share=np.count_nonzero(middle >= WHITE_FROM) / middle.size,
         dhash=difference_hash(luma),
     )
 

@@ -35,6 +35,14 @@ BY_SESSION = {
     "gap_frames": 12,
     "options": {"seed": 0, "gap_s": 1.0},
 }
+EXTRACTION = {
+    "frames_sampled": 6000,
+    "frames": 4321,
+    "frames_dropped_dark": 12,
+    "frames_dropped_bright": 0,
+    "frames_dropped_blurred": 345,
+    "frames_dropped_near_duplicate": 1322,
+}
 TIME_BLOCKS = {
     **BY_SESSION,
     "name": "time_blocks",
@@ -144,6 +152,7 @@ def write_audit(
     folder.mkdir(parents=True)
     checks = {"sessions_on_both_sides": 0, "strangers_trained_on": 0}
     write_json(folder / AUDIT_FILE, {"protocol": copy.deepcopy(protocol), "checks": checks})
-    write_json(folder / SOURCE_FILE, {"fingerprint": "ab" * 32, "clips_used": 1234})
+    source = {"fingerprint": "ab" * 32, "clips_used": 1234, "extraction": dict(EXTRACTION)}
+    write_json(folder / SOURCE_FILE, source)
     write_table(folder / REJECTS_FILE, rejects_table(rejects))
     return folder

@@ -11,7 +11,7 @@ import pytest
 from components.artifacts import write_json
 from components.compare_models.leaderboard import make_leaderboard
 from components.compare_models.report import OPTIMISTIC, render_report
-from components.contracts import CONFUSION_FILE, CURVES_FILE, Reason, Reject
+from components.contracts import CONFUSION_FILE, CURVES_FILE, SOURCE_FILE, Reason, Reject
 from components.errors import ContractError
 from tests.components.compare_models.finished_run import (
     BY_SESSION,
@@ -161,7 +161,7 @@ def test_a_within_session_result_is_marked_wherever_it_shows(render):
     page = Page(html)
     assert OPTIMISTIC in re.search(r"<title>(.*?)</title>", html).group(1)
     for heading in re.findall(r"<h2.*?</h2>", html):
-        scores = not re.search('id="(leak|rejects|made)"', heading)
+        scores = not re.search('id="(leak|frames|rejects|made)"', heading)
         assert (OPTIMISTIC in heading) == scores, heading
     assert "10 of 10 people have one session only" in page.words
     assert "The honest split is within-session (optimistic)" in page.words
@@ -262,6 +262,21 @@ def test_the_matrix_of_roles_says_the_worst_mistake(render):
 
 def rejected(reason, number, detail="some detail"):
     return Reject(f"file:///data/videos/p{number}/s1.mp4", "ingest_videos", reason, detail)
+
+
+def test_it_says_what_became_of_the_sampled_frames(render):
+    words = words_of(render(succeeded("A")))
+    assert "6 000 frames sampled, 4 321 kept" in words
+    assert "Under-exposed 12 Over-exposed 0 Blurred 345" in words
+    assert "Near-duplicate of a kept frame of the clip 1 322" in words
+
+
+def test_a_source_that_does_not_say_what_became_of_its_frames_is_refused(render):
+    def forget(_, audit):
+        write_json(audit / SOURCE_FILE, {"fingerprint": "ab" * 32, "clips_used": 1})
+
+    with pytest.raises(ContractError, match="lacks something"):
+        render(succeeded("A"), change=forget)
 
 
 def test_rejects_are_counted_whole_and_listed_in_part(render):

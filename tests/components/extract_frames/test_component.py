@@ -62,6 +62,16 @@ def test_the_notes_of_an_extraction_hold_no_pixels(clips: dsl.Dataset, tmp_path:
     assert read_table(tmp_path / "notes" / REJECTS_FILE, REJECTS).num_rows == 0
 
 
+def test_a_frame_may_be_asked_to_differ_more(clips: dsl.Dataset, tmp_path: Path) -> None:
+    frames = dsl.Dataset(uri=str(tmp_path / "frames"))
+    notes = dsl.Artifact(uri=str(tmp_path / "notes"))
+    extract_frames.python_func(
+        shard=0, clips=clips, frames=frames, extraction=notes, near_duplicate_bits=64
+    )
+    told = read_json(tmp_path / "notes" / EXTRACT_FILE)
+    assert told["frames_dropped_near_duplicate"] == told["frames_sampled"] - 5 > 0
+
+
 @pytest.mark.parametrize("component", [ingest_videos, extract_frames])
 def test_every_parameter_is_explained_to_the_user(component: dsl.base_component) -> None:
     documented = inspect.getdoc(component.python_func) or ""

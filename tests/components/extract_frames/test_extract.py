@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
+from collections import Counter
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +33,9 @@ from components.contracts import (
 from components.errors import ContractError, SourceError
 from components.extract_frames.decode import ClipDecoder, Frame
 from components.extract_frames.extract import Extracted, extract
+from components.extract_frames.selection import KEEP_SHARPEST, Limits
 from components.ingest_videos.ingest import Ingested, ingest
+from components.synthesize_cohort import CohortOptions, synthesize_cohort
 from tests.conftest import TODAY, Cohort
 from tests.videos import noise, plain, write_audio, write_video
 
@@ -49,7 +53,7 @@ class Run:
         )
 
     def extract(self, shard: int = 0, today: date = TODAY, **more: Any) -> Extracted:
-        parameters = {"frames_per_second": 5.0, "min_sharpness": 20.0, **more}
+        parameters = {"frames_per_second": 5.0, "limits": Limits(min_sharpness=20.0), **more}
         output = self.folder / f"frames-{shard}"
         return extract(self.folder / "clips", output, shard=shard, today=today, **parameters)
 
@@ -140,6 +144,74 @@ def test_a_clip_that_is_blurred_throughout_keeps_five_frames(cohort: Cohort) -> 
     run = Run(cohort)
     run.extract(frames_per_second=10.0)
     assert len(run.frames()) == 5
+
+
+def dropped(result: Extracted) -> dict[str, int]:
+    start = "frames_dropped_"
+    return {
+        name.removeprefix(start): int(count)
+        for name, count in result.summary().items()
+        if name.startswith(start) and count
+    }
+
+
+@pytest.mark.parametrize(
+    ("level", "kind"), [(10, "dark"), (254, "bright"), (128, "near_duplicate")]
+)
+def test_frames_that_show_nothing_new_go_and_are_counted(
+    cohort: Cohort, level: int, kind: str
+) -> None:
+    mixed = [*noise(10), *plain(5, level=level), *noise(5, seed=1)]
+    if kind == "near_duplicate":
+        mixed[10:15] = mixed[9:10] * 5
+    write_video(cohort.person("p1").path("p1.mp4"), mixed)
+    run = Run(cohort)
+    result = run.extract(frames_per_second=10.0, limits=Limits(20.0, 2, 0.9, 0.5))
+    assert [frame["index"] for frame in run.frames()] == [*range(10), *range(15, 20)]
+    assert (result.frames_sampled, result.frames, dropped(result)) == (20, 15, {kind: 5})
+
+
+@pytest.mark.parametrize(("level", "kind"), [(10, "dark"), (254, "bright")])
+def test_a_clip_that_is_badly_exposed_throughout_keeps_five_frames(
+    cohort: Cohort, level: int, kind: str
+) -> None:
+    write_video(cohort.person("p1").path("p1.mp4"), plain(20, level=level))
+    result = Run(cohort).extract(frames_per_second=10.0, limits=Limits(20.0, 2, 0.9, 0.5))
+    assert (result.frames, dropped(result)) == (KEEP_SHARPEST, {kind: 15})
+
+
+@pytest.fixture
+def heads(cohort: Cohort, tmp_path: Path) -> Cohort:
+    """Six seconds of a head that turns, and of the same one held still before a noisy sensor."""
+    options = CohortOptions(students=1, staff=0, visitors=0, sessions=1, size=160, fps=5)
+    synthesize_cohort(tmp_path / "heads", options)
+    (turning,) = (tmp_path / "heads" / "videos").iterdir()
+    shutil.copy(turning, cohort.person("turning").path("turning.mp4"))
+    first = next(ClipDecoder(turning, frames_per_second=5.0, max_duration_s=9).frames()).jpeg
+    head = cv2.imdecode(np.frombuffer(first, np.uint8), cv2.IMREAD_COLOR_RGB)
+    grain = np.random.default_rng(0).normal(0, 4, (30, *head.shape))
+    still = np.clip(head + grain, 0, 255).astype(np.uint8)
+    write_video(cohort.person("still").path("still.mp4"), still, fps=5)
+    return cohort
+
+
+def test_a_head_that_holds_still_does_not_outweigh_one_that_turns(heads: Cohort) -> None:
+    run = Run(heads)
+    result = run.extract(limits=Limits(5.0, 2, 0.9, 0.5))
+    people = Counter(frame["person_id"] for frame in run.frames())
+    assert result.frames_sampled == 60
+    assert people["still"] <= 10
+    assert people["turning"] >= 24
+
+
+def test_the_counts_of_a_shard_add_up(cohort: Cohort) -> None:
+    cohort.person("p1")
+    for name, seed in (("a", 0), ("b", 1)):
+        mixed = [*noise(8, seed=seed), *plain(3, level=0), *plain(2, level=255), *plain(4)]
+        write_video(cohort.path(f"p1/{name}.mp4"), [*mixed, *noise(8, seed=seed)])
+    result = Run(cohort).extract(frames_per_second=10.0, limits=Limits(20.0, 6, 0.9, 0.5))
+    assert dropped(result) == {"dark": 6, "bright": 4, "blurred": 8, "near_duplicate": 16}
+    assert result.frames_sampled == 50 == result.frames + sum(dropped(result).values())
 
 
 def test_a_row_group_never_spans_two_clips(cohort: Cohort) -> None:
@@ -320,8 +392,8 @@ def test_a_shard_of_rejects_alone_is_no_error(cohort: Cohort) -> None:
         {"frames_per_second": 0.0},
         {"frames_per_second": float("nan")},
         {"frames_per_second": 61.0},
-        {"min_sharpness": -1.0},
-        {"min_sharpness": float("nan")},
+        {"limits": Limits(min_sharpness=-1.0)},
+        {"limits": Limits(near_duplicate_bits=65)},
     ],
 )
 def test_a_senseless_parameter_is_refused(cohort: Cohort, wrong: dict[str, Any]) -> None:
@@ -414,10 +486,11 @@ MEASURE = """
 import datetime, pathlib, sys
 from components.extract_frames.decode import ClipDecoder, Frame
 from components.extract_frames.extract import extract
+from components.extract_frames.selection import Limits
 from components.telemetry import peak_memory_bytes
 folder = pathlib.Path(sys.argv[1])
-extract(folder, folder / "frames", shard=0, frames_per_second=25.0, min_sharpness=20.0,
-        today=datetime.date(2025, 6, 15))
+extract(folder, folder / "frames", shard=0, frames_per_second=25.0,
+        limits=Limits(20.0, 2, 0.9, 0.5), today=datetime.date(2025, 6, 15))
 print(peak_memory_bytes())
 """
 

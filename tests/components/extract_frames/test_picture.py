@@ -160,6 +160,29 @@ def test_brightness_is_the_mean_luma() -> None:
     assert measure(plain(1, size=(224, 224), level=77)[0]).brightness == pytest.approx(77)
 
 
+@pytest.mark.parametrize(
+    ("level", "shares"), [(31, (1, 0)), (32, (0, 0)), (249, (0, 0)), (250, (0, 1))]
+)
+def test_black_and_white_pixels_are_counted(level: int, shares: tuple[float, float]) -> None:
+    quality = measure(plain(1, size=(224, 224), level=level)[0])
+    assert (quality.dark_share, quality.bright_share) == shares
+
+
+def test_the_shares_are_parts_of_the_middle() -> None:
+    image = plain(1, size=(224, 224))[0]
+    image[:84], image[112:] = 0, 255
+    quality = measure(image)
+    assert (quality.dark_share, quality.bright_share) == (0.25, 0.5)
+
+
+@pytest.mark.parametrize("wall", [0, 255])
+def test_what_is_behind_the_head_does_not_count_as_its_exposure(wall: int) -> None:
+    image = plain(1, size=(224, 224), level=wall)[0]
+    image[56:168, 56:168] = 100
+    quality = measure(image)
+    assert (quality.dark_share, quality.bright_share) == (0, 0)
+
+
 def test_the_first_bit_of_the_hash_is_the_top_left() -> None:
     luma = np.zeros((8, 9), np.uint8)
     luma[0, 1] = 200
