@@ -48,13 +48,18 @@ from components.blob_address import (
 from components.contracts import ClipError, Reason
 from components.errors import RosterError, SourceError
 from components.roster import MAX_ROSTER_BYTES
-from components.sources import MAX_FILES, ROSTER_NAME, SYSTEM_FILES, VIDEOS_NAME, SourceFile
+from components.sources import (
+    MAX_FILES,
+    ROSTER_NAME,
+    SCRATCH_VARIABLE,
+    SYSTEM_FILES,
+    VIDEOS_NAME,
+    SourceFile,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-SCRATCH_VARIABLE: Final = "ROLLCALL_SCRATCH"
-"""Environment variable: the folder of the temporary files, if not the system's own."""
 RANGE_BYTES: Final = 8 << 20
 DOWNLOAD_TIMEOUT_S: Final = 1200.0
 """For one clip; no further range is asked for after it."""
@@ -367,21 +372,25 @@ def _code(error: HttpResponseError) -> str:
 
 def _why_refused(error: ClientAuthenticationError | HttpResponseError, address: BlobAddress) -> str:
     code, secrets = _code(error), _Secrets.of_environment()
-    answer = f"{address.endpoint} refuses ({error.status_code} {code})"
+    refused = (
+        f"{address.endpoint} cannot be opened ({error.status_code or 'no answer'} {code})".replace(
+            " )", ")"
+        )
+    )
+    if secrets.connection_string:
+        return f"{refused}: the key or SAS in {CONNECTION_STRING_VARIABLE} is not (any more) valid"
     if error.response is None:
         return (
             f"no credentials for {address.endpoint}: set {CONNECTION_STRING_VARIABLE} or "
             f"{SAS_VARIABLE}, log in with `az login`, or give the pod a workload identity"
         )
-    if secrets.connection_string:
-        return f"{answer}: the key or SAS in {CONNECTION_STRING_VARIABLE} is not (any more) valid"
     if secrets.sas:
         ends = parse_qs(secrets.sas).get("se", ["an unknown time"])[0]
         return (
-            f"{answer}: the SAS in {SAS_VARIABLE} ends at {ends}, and needs the permissions Read "
+            f"{refused}: the SAS in {SAS_VARIABLE} ends at {ends}, and needs the permissions Read "
             f"and List on the container; make a new one"
         )
     return (
-        f"{answer}: give this identity the role Storage Blob Data Reader on the container, and "
+        f"{refused}: give this identity the role Storage Blob Data Reader on the container, and "
         f"check that {ACCOUNT_VARIABLE} or the URL names the right account"
     )

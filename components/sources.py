@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 ROSTER_NAME: Final = "roster.csv"
 VIDEOS_NAME: Final = "videos"
+SCRATCH_VARIABLE: Final = "ROLLCALL_SCRATCH"
+"""Environment variable: the folder for clips on their way, if not the system's temporary one."""
 MAX_FILES: Final = 1_000_000
 MAX_DEPTH: Final = 8
 """Folders below `videos/` that are looked into; the layouts need two."""
