@@ -84,9 +84,15 @@ def blob_address(uri: str) -> BlobAddress:
         SourceError: it is none that a credential may be sent to; the message repeats no secret.
     """
     _refuse_extras(uri)
-    endpoint = _endpoint_of(uri)
-    container, _, name = uri[len(endpoint) :].lstrip("/").partition("/")
-    return BlobAddress(endpoint, _checked_container(container), unquote(name, errors="strict"))
+    try:
+        endpoint = _endpoint_of(uri)
+        container, _, encoded = uri[len(endpoint) :].lstrip("/").partition("/")
+        name = unquote(encoded, errors="strict")
+    except ValueError:  # which repeats the URL
+        raise SourceError(
+            "the source is no URL: it is not UTF-8, or its host is malformed"
+        ) from None
+    return BlobAddress(endpoint, _checked_container(container), name)
 
 
 def has_odd_parts(name: str) -> bool:

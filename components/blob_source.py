@@ -75,10 +75,7 @@ BACKOFF: Final[Mapping[str, Any]] = {
 
 _SPARE_BYTES: Final = 64 << 20
 _BLOBS_IN_A_PAGE: Final = 5000
-# Blob's REST API, "Blob service error codes" and "Common REST API error codes".
-_NO_RIGHT: Final = frozenset(
-    {"AuthorizationFailure", "AuthorizationPermissionMismatch", "AuthorizationResourceTypeMismatch"}
-)
+_SCOPE: Final = "https://storage.azure.com/.default"
 
 
 class BlobFolder:
@@ -145,11 +142,14 @@ class BlobFolder:
             )
 
     def _list(self, below: str) -> Iterator[BlobProperties]:
-        with _explained(self._address):
-            # Metadata tells the folders of a hierarchical namespace, which are listed too.
-            yield from self._container.list_blobs(
-                name_starts_with=below, include=["metadata"], results_per_page=_BLOBS_IN_A_PAGE
-            )
+        try:
+            with _explained(self._address):
+                # Metadata tells the folders of a hierarchical namespace, which are listed too.
+                yield from self._container.list_blobs(
+                    name_starts_with=below, include=["metadata"], results_per_page=_BLOBS_IN_A_PAGE
+                )
+        except ResourceNotFoundError:
+            raise _no_container(self._address) from None
 
     def _file(self, blob: BlobProperties, path: str) -> SourceFile:
         problem = None
@@ -176,11 +176,24 @@ def localise_blob(uri: str, etag: str | None) -> Iterator[Path]:
     address = blob_address(uri)
     if has_odd_parts(address.name):
         raise SourceError("the name of a blob has an empty, . or .. part, so it cannot be read")
-    folder = os.environ.get(SCRATCH_VARIABLE) or None
-    with tempfile.NamedTemporaryFile(prefix="rollcall-clip-", dir=folder) as file:
+    with _temporary_file() as file:
         _fetch(address, etag, file)
-        file.flush()
         yield Path(file.name)
+
+
+def _temporary_file() -> IO[bytes]:
+    folder = os.environ.get(SCRATCH_VARIABLE) or None
+    try:
+        return tempfile.NamedTemporaryFile(prefix="rollcall-clip-", dir=folder)
+    except OSError as error:
+        raise _cannot_write(error) from None
+
+
+def _cannot_write(error: OSError) -> SourceError:
+    return SourceError(
+        f"writing a temporary file fails ({error.strerror}): make room in the system's folder for "
+        f"them, or name another in {SCRATCH_VARIABLE}"
+    )
 
 
 def _fetch(address: BlobAddress, etag: str, file: IO[bytes]) -> None:
@@ -190,15 +203,13 @@ def _fetch(address: BlobAddress, etag: str, file: IO[bytes]) -> None:
             size = _size_of(container, address.name, etag)
             _check_room(file.name, size)
             _stream(container, address.name, etag, size, file)
+        file.flush()
     except ResourceNotFoundError:
         raise ClipError(Reason.CHANGED_SINCE_INGEST, "the blob has gone") from None
     except ResourceModifiedError:
         raise ClipError(Reason.CHANGED_SINCE_INGEST, "the blob has another etag") from None
     except OSError as error:
-        raise SourceError(
-            f"writing a temporary file fails ({error.strerror}): make room in the system's folder "
-            f"for them, or name another in {SCRATCH_VARIABLE}"
-        ) from None
+        raise _cannot_write(error) from None
 
 
 def _size_of(container: ContainerClient, name: str, etag: str) -> int:
@@ -296,13 +307,31 @@ def _client(endpoint: str, container: str, secrets: _Secrets) -> ContainerClient
     if secrets.connection_string:
         return _client_of_string(secrets.connection_string, container, settings)
     if secrets.sas:
+        if "sig=" not in secrets.sas:
+            raise SourceError(f"{SAS_VARIABLE} holds no SAS: put the whole token there, in quotes")
         return ContainerClient(f"{endpoint}?{secrets.sas}", container, **settings)
     if is_loopback(endpoint):
         raise SourceError(
             f"an emulator needs {CONNECTION_STRING_VARIABLE} or {SAS_VARIABLE}: an identity's "
             f"token is not sent without https"
         )
-    return ContainerClient(endpoint, container, credential=DefaultAzureCredential(), **settings)
+    return ContainerClient(endpoint, container, credential=_identity(endpoint), **settings)
+
+
+def _identity(endpoint: str) -> DefaultAzureCredential:
+    credential = DefaultAzureCredential()
+    try:  # now: within a request the lack of one is tried again and again
+        credential.get_token(_SCOPE)
+    except AzureError as error:
+        raise SourceError(f"{_no_credentials(endpoint)} ({type(error).__name__})") from None
+    return credential
+
+
+def _no_credentials(endpoint: str) -> str:
+    return (
+        f"no credentials for {endpoint}: set {CONNECTION_STRING_VARIABLE} or {SAS_VARIABLE}, log "
+        f"in with `az login`, or give the pod a workload identity"
+    )
 
 
 def _client_of_string(
@@ -344,9 +373,7 @@ def _ours(error: AzureError, address: BlobAddress) -> Exception:
 def _ours_of_response(error: HttpResponseError, address: BlobAddress) -> Exception:
     code, status = _code(error), error.status_code
     if code == "ContainerNotFound":
-        return SourceError(
-            f"there is no container {address.container!r} in {address.endpoint}: check its name"
-        )
+        return _no_container(address)
     if code == "BlobArchived":
         return ClipError(Reason.CHANGED_SINCE_INGEST, "it was archived: rehydrate it")
     if status in {404, 412}:  # anew, without the message
@@ -357,6 +384,12 @@ def _ours_of_response(error: HttpResponseError, address: BlobAddress) -> Excepti
         return SourceError(_why_broken(address))
     retried = f" after {RETRIES} retries; run it again later, or with fewer workers"
     return SourceError(f"{address.endpoint} answers {status} {code}{retried * (status >= 500)}")
+
+
+def _no_container(address: BlobAddress) -> SourceError:
+    return SourceError(
+        f"there is no container {address.container!r} in {address.endpoint}: check its name"
+    )
 
 
 def _why_broken(address: BlobAddress) -> str:
@@ -380,10 +413,7 @@ def _why_refused(error: ClientAuthenticationError | HttpResponseError, address: 
     if secrets.connection_string:
         return f"{refused}: the key or SAS in {CONNECTION_STRING_VARIABLE} is not (any more) valid"
     if error.response is None:
-        return (
-            f"no credentials for {address.endpoint}: set {CONNECTION_STRING_VARIABLE} or "
-            f"{SAS_VARIABLE}, log in with `az login`, or give the pod a workload identity"
-        )
+        return _no_credentials(address.endpoint)
     if secrets.sas:
         ends = parse_qs(secrets.sas).get("se", ["an unknown time"])[0]
         return (

@@ -84,9 +84,9 @@ def run(
         str,
         typer.Option(
             help="Folder with roster.csv and videos/, or the same in Azure Blob: "
-            "https://ACCOUNT.blob.core.windows.net/CONTAINER/PREFIX, or az://CONTAINER/PREFIX with "
-            "the account in AZURE_STORAGE_ACCOUNT. Opened by AZURE_STORAGE_CONNECTION_STRING, "
-            "AZURE_STORAGE_SAS_TOKEN or an identity (az login)."
+            "az://CONTAINER/PREFIX with the account in AZURE_STORAGE_ACCOUNT, or the https:// URL. "
+            "Opened by AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_SAS_TOKEN or an identity "
+            "(az login)."
         ),
     ],
     output: Output,

@@ -203,6 +203,14 @@ def test_a_clip_that_does_not_fit_on_the_disk_is_not_begun(
     assert not gate.downloads()
 
 
+def test_a_scratch_folder_that_is_not_there_is_an_error_that_says_so(
+    clip: SourceFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROLLCALL_SCRATCH", "/nowhere")
+    with pytest.raises(SourceError, match="ROLLCALL_SCRATCH"):
+        read(clip)
+
+
 def test_a_roster_that_is_missing_is_an_error_that_says_where(container: ContainerClient) -> None:
     with pytest.raises(RosterError, match=rf"{container.container_name}/term"):
         open_source(f"az://{container.container_name}/term").read_roster()
@@ -350,6 +358,26 @@ def test_no_credentials_at_all_is_an_error_that_says_what_to_set(
         files_of("az://cohort")
 
 
+def test_a_variable_that_holds_no_sas_is_refused_and_not_repeated(
+    container: ContainerClient, azurite: Azurite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(STRING)
+    monkeypatch.setenv(SAS, "SECRET")
+    with pytest.raises(SourceError, match=SAS) as caught:
+        open_source(f"{azurite.endpoint}/cohort")
+    assert "SECRET" not in text_of(caught.value)
+
+
+@pytest.mark.parametrize("value", ["SECRET", "AccountKey=SECRET", "BlobEndpoint=http://SECRET/x"])
+def test_a_malformed_connection_string_is_refused_and_not_repeated(
+    container: ContainerClient, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv(STRING, value)
+    with pytest.raises(SourceError, match=STRING) as caught:
+        open_source("az://cohort")
+    assert "SECRET" not in text_of(caught.value)
+
+
 # What is logged
 
 
@@ -393,6 +421,7 @@ def test_a_secret_in_a_source_is_refused_and_not_repeated(
         "http://account.blob.core.windows.net/cohort",
         "https://account.blob.core.windows.net:444/cohort",
         "http://127.0.0.1.example.com/devstoreaccount1/cohort",
+        "https://",
     ],
 )
 def test_no_credential_is_sent_to_an_unknown_host(
