@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -26,6 +31,35 @@ if TYPE_CHECKING:
     from azure.storage.blob import ContainerClient
 
     from tests.azurite import Azurite, Gate
+
+WATCHED_STEPS = """
+import json, os, sys
+from datetime import date
+from pathlib import Path
+
+written = set()
+
+def watch(event, arguments):
+    if event == "open" and isinstance(arguments[0], (str, bytes)):
+        if (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            written.add(os.path.realpath(os.fsdecode(arguments[0])))
+    elif event == "os.mkdir" and not os.path.exists(arguments[0]):
+        written.add(os.path.realpath(os.fsdecode(arguments[0])))
+    elif event in ("os.rename", "os.link", "os.symlink"):
+        written.add(os.path.realpath(os.fsdecode(arguments[1])))
+
+sys.dont_write_bytecode = True
+sys.addaudithook(watch)
+from components.extract_frames.extract import extract
+from components.ingest_videos.ingest import ingest
+
+source, work, today = sys.argv[1], Path(sys.argv[2]), date.fromisoformat(sys.argv[3])
+ingest(source, work / "clips", workers=1, today=today)
+options = {"frames_per_second": 5.0, "min_sharpness": 20.0, "today": today}
+extract(work / "clips", work / "frames", shard=0, **options)
+print(json.dumps(sorted(written)))
+"""
+"""Both steps, and every path that Python opens for writing, makes or renames to meanwhile."""
 
 PREFIX = "summer term/2025"
 
@@ -151,3 +185,34 @@ def test_a_source_without_videos_says_where_it_looked(blobs: Blobs) -> None:
     )
     with pytest.raises(SourceError, match=r"below videos/ in http.*/winter: there are none"):
         blobs.ingest(source)
+
+
+# As uploaded: what the service makes of it, and the reason.
+ODD_NAMES = {
+    "../../up.mp4": ("../../up.mp4", Reason.NOT_A_FILE),
+    "p1/../../../../through.mp4": ("p1/../../../../through.mp4", Reason.NOT_A_FILE),
+    "/etc/rooted.mp4": ("/etc/rooted.mp4", Reason.NOT_A_FILE),
+    "..%2Fencoded.mp4": ("../encoded.mp4", Reason.NOT_A_FILE),
+    "..%5Cbackslash.mp4": ("../backslash.mp4", Reason.NOT_A_FILE),  # stored as a slash
+    "p1/with%20space.mp4": ("p1/with space.mp4", Reason.BAD_NAME),
+    "p1/gr%C3%B6%C3%9Fe.mp4": ("p1/größe.mp4", Reason.BAD_NAME),
+}
+
+
+def test_whatever_blobs_are_called_nothing_is_written_outside_of_the_folders_given(
+    blobs: Blobs, azurite: Azurite
+) -> None:
+    for name in ODD_NAMES:
+        path = f"{quote(PREFIX)}/videos/{name}"
+        azurite.upload_many(blobs.container.container_name, [path])
+    command = [sys.executable, "-c", WATCHED_STEPS, blobs.source, str(blobs.work), str(TODAY)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    written = [Path(path) for path in json.loads(done.stdout)]
+    names = ("clips", "frames", "scratch", ".clips.", ".frames.")  # those with a dot: half done
+    allowed = (os.devnull, *(str(blobs.work / name) for name in names))
+    assert [path for path in written if not str(path).startswith(allowed)] == []
+    assert len([path for path in written if path.parent == blobs.work / "scratch"]) == 4
+    rejects = {unquote(name): reason for name, reason in blobs.rejects("clips").items()}
+    assert rejects == dict(ODD_NAMES.values())
+    assert {clip["person_id"] for clip in blobs.clips()} == {"p1", "p2"}
