@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 ROSTER_NAME: Final = "roster.csv"
 VIDEOS_NAME: Final = "videos"
+SCRATCH_VARIABLE: Final = "ROLLCALL_SCRATCH"
+"""Environment variable: the folder for clips on their way, if not the system's temporary one."""
 MAX_FILES: Final = 1_000_000
 MAX_DEPTH: Final = 8
 """Folders below `videos/` that are looked into; the layouts need two."""
@@ -77,25 +79,60 @@ class Source(Protocol):
 
 
 def open_source(source: str) -> Source:
-    """Return the source that a user named: a folder's path or its file:// URI.
+    """Return the source that a user named: a folder's path, its file:// URI, or Azure Blob.
 
     Raises:
         SourceError: it is not there, or of an unknown kind.
     """
+    if is_blob(source):
+        from components.blob_source import BlobFolder  # noqa: PLC0415 - Azure's SDK is slow to load
+
+        return BlobFolder(source)
     if "://" in source and not source.startswith("file://"):
         scheme = source.partition("://")[0]  # the rest may carry an access token
-        raise SourceError(f"{scheme}:// is no kind of source known here; give a folder or file://")
+        raise SourceError(
+            f"{scheme}:// is no kind of source known here; give a folder, file://, az:// or https://"
+        )
     return LocalFolder(_local_path(source) if source.startswith("file://") else Path(source))
+
+
+def is_blob(source: str) -> bool:
+    """Whether a source or a clip is in Azure Blob; http:// is for an emulator on this machine."""
+    return source.startswith(("az://", "https://", "http://"))
 
 
 @contextlib.contextmanager
 def localise(uri: str, etag: str | None) -> Iterator[Path]:
     """Yield a local path to a clip, as long as it still is what was listed.
 
+    A blob is there in a temporary file, which is deleted at the end.
+
     Raises:
         ClipError: it has gone, or its etag is another one.
-        SourceError: the URI is of an unknown kind.
+        SourceError: the URI is of an unknown kind, or its storage does not work.
     """
+    if is_blob(uri):
+        from components.blob_source import localise_blob  # noqa: PLC0415 - as above
+
+        with localise_blob(uri, etag) as path:
+            yield path
+    else:
+        yield _unchanged(uri, etag)
+
+
+def check_unchanged(uri: str, etag: str | None) -> None:
+    """Hold a clip that was localised and read against its etag once more.
+
+    A local file may be written to meanwhile. Of a blob every byte came with the etag already.
+
+    Raises:
+        ClipError: it has gone, or its etag is another one.
+    """
+    if not is_blob(uri):
+        _unchanged(uri, etag)
+
+
+def _unchanged(uri: str, etag: str | None) -> Path:
     if not uri.startswith("file://"):
         raise SourceError(f"clips of {uri.partition('://')[0]}:// cannot be read here")
     path = _local_path(uri)
@@ -106,7 +143,7 @@ def localise(uri: str, etag: str | None) -> Iterator[Path]:
         raise ClipError(Reason.CHANGED_SINCE_INGEST, detail) from error
     if not stat.S_ISREG(status.st_mode) or _etag(status) != etag:
         raise ClipError(Reason.CHANGED_SINCE_INGEST, "size or time differ from when it was listed")
-    yield path
+    return path
 
 
 class LocalFolder:

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from components.errors import RollcallError
+from components.sources import is_blob
 from components.synthesize_cohort import CohortOptions, synthesize_cohort
 from pipelines.options import DEFAULTS, TrainingOptions
 from pipelines.settings import Settings
@@ -79,7 +80,15 @@ def synthesize(
     "MobileNetV2,EfficientNetLite0 --weights ~/weights"
 )
 def run(
-    source: Annotated[str, typer.Option(help="Folder with roster.csv and videos/.")],
+    source: Annotated[
+        str,
+        typer.Option(
+            help="Folder with roster.csv and videos/, or the same in Azure Blob: "
+            "az://CONTAINER/PREFIX with the account in AZURE_STORAGE_ACCOUNT, or the https:// URL. "
+            "Opened by AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_SAS_TOKEN or an identity "
+            "(az login)."
+        ),
+    ],
     output: Output,
     backbones: Backbones = DEFAULT_BACKBONES,
     workers: Annotated[
@@ -200,13 +209,17 @@ def _train(
 ) -> None:
     from pipelines.local import local_registry, run_training  # noqa: PLC0415 - slow
 
-    folder = Path(source.removeprefix("file://")).resolve()
     arguments = {
-        "source": str(folder),
+        "source": _absolute(source),
         "registry": registry or local_registry(),
         **options.arguments(),
     }
     _show(run_training(arguments, output.resolve(), console, keep=keep), output)
+
+
+def _absolute(source: str) -> str:
+    """A folder's absolute path; a source in Azure Blob stays as it is."""
+    return source if is_blob(source) else str(Path(source.removeprefix("file://")).resolve())
 
 
 def _show(done: LocalRun, output: Path) -> None:

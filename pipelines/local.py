@@ -32,6 +32,7 @@ from components.artifacts import (
 )
 from components.contracts import LEADERBOARD_FILE, REJECTS, REJECTS_FILE
 from components.errors import RollcallError
+from components.sources import SCRATCH_VARIABLE
 from components.telemetry import EVENTS_VARIABLE
 from pipelines.progress import SECONDS_BETWEEN_LOOKS, EventReader, ProgressDisplay, StepCost
 
@@ -122,7 +123,14 @@ def _run(arguments: dict[str, Any], output: Path, work: Path, console: Console) 
 def _watch_child(work: Path, log: Path, events: Path, display: ProgressDisplay) -> int:
     reader = EventReader(events)
     deadline = time.monotonic() + LONGEST_RUN_S
-    environment = {**os.environ, EVENTS_VARIABLE: str(events), "TF_CPP_MIN_LOG_LEVEL": "2"}
+    scratch = work / "scratch"  # goes with the rest, even when the child is killed: it holds faces
+    scratch.mkdir()
+    environment = {
+        **os.environ,
+        EVENTS_VARIABLE: str(events),
+        SCRATCH_VARIABLE: str(scratch),
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+    }
     with log.open("wb") as stream, _child(work, stream, environment) as child:
         while child.poll() is None:
             display.take(reader.read())

@@ -46,7 +46,7 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
         """Train, compare and register.
 
         Args:
-            source: Folder with roster.csv and videos/.
+            source: Folder with roster.csv and videos/, or its https:// or az:// URL in Azure Blob.
             backbones: Names of pretrained backbones, as in keras.applications.
             workers: Shards that are extracted and embedded at the same time.
             epochs: Passes over the features at the most; heads stop early.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.azurite import azurite, container, gate  # noqa: F401 - fixtures
 from tests.videos import noise, write_video
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ def ingest_videos(
     """List the clips of a source, check roster and consent, and deal them out to shards.
 
     Args:
-        source: Folder (path or file://) with roster.csv and videos/.
+        source: Folder (path or file://) with roster.csv and videos/, or its URL in Azure Blob.
         workers: Number of shards wanted; there are never more than clips.
         clips: Directory with clips.parquet, rejects.parquet and ingest.json.
 

@@ -1,7 +1,8 @@
 """From a source to the clips table: admit, probe, settle copies, deal out to shards.
 
-A clip is opened only after the roster, its name and its person's consent have been checked. Rows
-go to disk as they come; per clip only what `ledger` holds stays in memory.
+A clip is opened only after the roster, its name and its person's consent have been checked. No copy
+is kept: a blob is streamed into a temporary file, hashed, probed, and deleted at once. Rows go to
+disk as they come; per clip only what `ledger` holds stays in memory.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ def ingest(
     """Write clips.parquet (by path), rejects.parquet and ingest.json for a source.
 
     Args:
-        source: folder or file:// URI with roster.csv and videos/.
+        source: folder, file:// URI or Azure Blob URL with roster.csv and videos/.
         output: directory to write; it appears only when it is complete.
         workers: number of shards wanted, 1 to MAX_WORKERS.
         today: the day on which consent has to hold.

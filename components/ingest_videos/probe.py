@@ -9,7 +9,7 @@ import av
 
 from components.artifacts import sha256_of
 from components.contracts import ClipError, Reason
-from components.sources import SourceFile, localise
+from components.sources import SourceFile, check_unchanged, localise
 from components.video import open_video, stated_rate
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ def probe_clip(file: SourceFile, limits: Limits) -> Probe:
         raise ClipError(Reason.TOO_LARGE, f"{file.bytes} bytes; up to {limits.max_bytes} are read")
     with localise(file.uri, file.etag) as path:
         probe = _probe(path, limits)
-    with localise(file.uri, file.etag):  # a copy still under way would give a digest of half of it
-        return probe
+    check_unchanged(file.uri, file.etag)  # a copy still under way would give a digest of half of it
+    return probe
 
 
 def _probe(path: Path, limits: Limits) -> Probe:

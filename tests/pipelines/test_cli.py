@@ -68,6 +68,17 @@ def test_a_folder_of_weights_is_made_absolute(monkeypatch, tmp_path):
     assert options.weights == str(tmp_path)
 
 
+@pytest.mark.parametrize("source", ["az://cohort/2025", "https://a1b.blob.core.windows.net/c/x"])
+def test_a_source_in_azure_blob_is_passed_on_as_it_is(source):
+    assert cli._absolute(source) == source
+
+
+def test_a_source_in_a_folder_is_made_absolute(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert cli._absolute("cohort") == cli._absolute(f"file://{tmp_path}/cohort")
+    assert cli._absolute("cohort") == str(tmp_path / "cohort")
+
+
 def test_backbones_are_separated_by_commas_and_spaces_do_not_matter():
     assert cli._names(" VGG16 ,MobileNet,") == ("VGG16", "MobileNet")
 
