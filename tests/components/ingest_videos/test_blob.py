@@ -24,6 +24,7 @@ from components.contracts import (
 )
 from components.errors import SourceError
 from components.extract_frames.extract import Extracted, extract
+from components.extract_frames.selection import Limits
 from components.ingest_videos.ingest import Ingested, ingest
 from tests.conftest import TODAY, Cohort
 
@@ -51,11 +52,12 @@ def watch(event, arguments):
 sys.dont_write_bytecode = True
 sys.addaudithook(watch)
 from components.extract_frames.extract import extract
+from components.extract_frames.selection import Limits
 from components.ingest_videos.ingest import ingest
 
 source, work, today = sys.argv[1], Path(sys.argv[2]), date.fromisoformat(sys.argv[3])
 ingest(source, work / "clips", workers=1, today=today)
-options = {"frames_per_second": 5.0, "min_sharpness": 20.0, "today": today}
+options = {"frames_per_second": 5.0, "limits": Limits(min_sharpness=20.0), "today": today}
 extract(work / "clips", work / "frames", shard=0, **options)
 print(json.dumps(sorted(written)))
 """
@@ -83,7 +85,7 @@ class Blobs:
             shard=0,
             today=TODAY,
             frames_per_second=5.0,
-            min_sharpness=20.0,
+            limits=Limits(min_sharpness=20.0),
         )
 
     def clips(self, name: str = "clips") -> list[dict[str, Any]]:
