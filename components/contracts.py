@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
+from components.artifacts import write_json
 from components.errors import ContractError, RollcallError
 
 if TYPE_CHECKING:
@@ -254,7 +255,7 @@ class Classes:
 
     def write(self, path: Path) -> None:
         """Write as JSON."""
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+        write_json(path, asdict(self))
 
     @classmethod
     def read(cls, path: Path) -> Classes:

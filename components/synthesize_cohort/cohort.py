@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import cv2
 
-from components.artifacts import atomic_directory
+from components.artifacts import atomic_directory, write_json
 from components.contracts import Role
 from components.errors import RollcallError
 from components.synthesize_cohort.clip import render_clip
@@ -197,7 +197,7 @@ def _write_marker(path: Path, options: CohortOptions, files: list[str]) -> None:
         "options": asked,
         "files": sorted(files),
     }
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    write_json(path, content)
 
 
 def _make_all(tasks: list[_Task], processes: int) -> Iterator[int]:
