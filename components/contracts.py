@@ -59,6 +59,10 @@ class Reason(enum.StrEnum):
     DUPLICATE = "duplicate"
     CONFLICTING_PERSON = "conflicting_person"
     NO_FRAMES = "no_frames"
+    UNSUPPORTED_CODEC = "unsupported_codec"
+    DECODER_CRASHED = "decoder_crashed"
+    DECODER_TOO_SLOW = "decoder_too_slow"
+    DECODER_TOO_BIG = "decoder_too_big"
     CHANGED_SINCE_INGEST = "changed_since_ingest"
 
 
