@@ -47,6 +47,7 @@ MAX_MESSAGE_BYTES: Final = 4 << 20
 _KEPT_ENVIRONMENT: Final = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
 _SECONDS_TO_START: Final = 60.0
 _SECONDS_TO_STOP: Final = 10.0
+_SECONDS_TO_DIE: Final = 2.0
 _LONGEST_WAIT_S: Final = 7200.0
 
 
@@ -94,6 +95,7 @@ class Guard:
         self._limits = limits
         self._child: subprocess.Popen[bytes] | None = None
         self._pipe: Connection | None = None
+        self._is_closed = False
         self.returned: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
@@ -105,7 +107,7 @@ class Guard:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.stop()
+        self.close()
 
     def run(self, path: Path, **arguments: Any) -> Iterator[bytes]:  # noqa: ANN401 - JSON
         """Yield the task's results for one file.
@@ -144,8 +146,13 @@ class Guard:
             pass
         return self.returned
 
+    def close(self) -> None:
+        """End the child for good; what another thread does with it ends too."""
+        self._is_closed = True
+        self.stop()
+
     def stop(self) -> None:
-        """End the child, if there is one."""
+        """End the child, if there is one; the next run starts another."""
         if self._pipe is not None:
             self._pipe.close()
         if self._child is not None:
@@ -193,7 +200,7 @@ class Guard:
         if self._child is None:
             return ClipError(Reason.DECODER_CRASHED, "the decoder was stopped")
         try:
-            code = self._child.wait(_SECONDS_TO_STOP)
+            code = self._child.wait(_SECONDS_TO_DIE)
         except subprocess.TimeoutExpired:  # it closed its pipe, or wrote too long a message
             return ClipError(Reason.DECODER_CRASHED, "the decoder broke off")
         if code == -signal.SIGXCPU:
@@ -224,6 +231,9 @@ class Guard:
             )
         self._pipe = ours
         self._await_ready(ours)
+        if self._is_closed:  # meanwhile, by another thread
+            self.stop()
+            raise GuardError("the decoding process was closed")
         return ours
 
     def _await_ready(self, pipe: Connection) -> None:
@@ -232,8 +242,9 @@ class Guard:
                 return
         except (EOFError, OSError):
             pass  # told below
-        code = self._child.poll() if self._child else None
+        child = self._child
         self.stop()
+        code = child.returncode if child else None
         raise GuardError(
             f"the decoding process does not start (exit code {code}): try `python -m "
             f"components.guarded` in this environment; is there memory left for it?"
@@ -260,7 +271,7 @@ class GuardPool:
         trace: TracebackType | None,
     ) -> None:
         for guard in self._guards:
-            guard.stop()
+            guard.close()
 
     @contextmanager
     def lend(self) -> Iterator[Guard]:

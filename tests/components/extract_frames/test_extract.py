@@ -33,7 +33,6 @@ from components.contracts import (
 from components.errors import ContractError, SourceError
 from components.extract_frames.decode import ClipDecoder
 from components.extract_frames.extract import Extracted, extract
-from components.extract_frames.frame import Frame
 from components.extract_frames.selection import KEEP_SHARPEST, Limits
 from components.ingest_videos.ingest import Ingested, ingest
 from components.synthesize_cohort import CohortOptions, synthesize_cohort
@@ -42,6 +41,8 @@ from tests.videos import noise, plain, write_audio, write_video
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from components.extract_frames.frame import Frame
 
 
 class Run:
