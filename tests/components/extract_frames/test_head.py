@@ -17,7 +17,7 @@ from components.extract_frames import head as head_module
 from components.extract_frames.head import (
     INPUT_SIZE,
     KEYPOINTS,
-    MAX_REUSED,
+    MAX_REUSED_S,
     Box,
     Head,
     HeadDetector,
@@ -205,23 +205,29 @@ class TestModelFile:
 class TestTracker:
     def test_takes_the_last_head_for_the_present_one(self, detector):
         tracker = HeadTracker(detector)
-        found = tracker.find(_admiral())
+        found = tracker.find(_admiral(), 3.0)
         assert found is not None
-        assert tracker.find(_noise(1)) == found
+        assert tracker.find(_noise(1), 3.0 + MAX_REUSED_S) == found
 
     def test_gives_the_last_head_up_after_a_while(self, detector):
         tracker = HeadTracker(detector)
-        tracker.find(_admiral())
-        heads = [tracker.find(_noise(seed)) for seed in range(MAX_REUSED + 1)]
-        assert [head is None for head in heads] == [False] * MAX_REUSED + [True]
+        tracker.find(_admiral(), 3.0)
+        assert tracker.find(_noise(1), 3.01 + MAX_REUSED_S) is None
+
+    def test_counts_the_while_from_where_the_head_was_found(self, detector):
+        tracker = HeadTracker(detector)
+        times = np.array([0.0, 0.6, 1.2]) * MAX_REUSED_S
+        pictures = [_admiral(), _noise(1), _noise(2)]
+        heads = [tracker.find(*frame) for frame in zip(pictures, times, strict=True)]
+        assert [head is None for head in heads] == [False, False, True]
 
     def test_has_no_head_to_start_with(self, detector):
-        assert HeadTracker(detector).find(_noise(0)) is None
+        assert HeadTracker(detector).find(_noise(0), 0.0) is None
 
     def test_counts_each_frame_once(self, detector):
         tracker = HeadTracker(detector)
-        for picture in (_noise(0), _admiral(), _noise(1), _admiral()):
-            tracker.find(picture)
+        for time_s, picture in enumerate((_noise(0), _admiral(), _noise(1), _admiral())):
+            tracker.find(picture, time_s / 5)
         assert tracker.counts == {"missing": 1, "found": 2, "reused": 1}
 
 
