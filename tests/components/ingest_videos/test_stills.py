@@ -247,8 +247,8 @@ def contents(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return {**made, "bad": b"no picture and no video", "empty": b""}
 
 
-@given(files=st.dictionaries(PATHS, CONTENTS, min_size=1, max_size=14))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(files=st.dictionaries(PATHS, CONTENTS, min_size=10, max_size=60))
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_file_is_a_clip_or_in_an_album_or_a_reject_exactly_once(
     contents: dict[str, bytes], files: dict[tuple[str, ...], str]
 ) -> None:
