@@ -1,6 +1,6 @@
-"""The frames of one clip, sampled by time, upright, square and measured.
+"""The frames of one clip, sampled by time, or of one still: upright, square and measured.
 
-`decode_clip` runs in a child process, see `components.guard`; one thread each, as several children
+`decode` runs in a child process, see `components.guard`; one thread each, as several children
 with one thread use the processors better than one with several, and a decoder's threads do not
 always agree with themselves on what a damaged clip shows.
 """
@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Final
 
 from components.contracts import ClipError, Reason
 from components.extract_frames.frame import Frame
-from components.extract_frames.picture import Picture, display_matrix, encode_jpeg, measure
+from components.extract_frames.picture import (
+    Picture,
+    UprightPicture,
+    display_matrix,
+    encode_jpeg,
+    measure,
+)
+from components.extract_frames.still import decode_still
 from components.extract_frames.timing import Clock, Sampler, Thrift
 from components.video import open_video, stated_rate
 
@@ -27,10 +34,27 @@ _MAX_DECODED_RATE: Final = 240
 """Frames a second of the longest clip, after which decoding ends: time stamps can stand still."""
 
 
+def decode(
+    path: Path, *, is_still: bool, frames_per_second: float, max_duration_s: float
+) -> Generator[bytes, None, dict[str, str | None]]:
+    """Decode a clip or a still; a task of `components.guard`, see `decode_clip`.
+
+    Of a still the one frame has index 0 and time 0.
+    """
+    if not is_still:
+        return (
+            yield from decode_clip(
+                path, frames_per_second=frames_per_second, max_duration_s=max_duration_s
+            )
+        )
+    yield frame_of(UprightPicture(decode_still(path)), index=0, time_s=0.0).pack()
+    return {"cut_short": None}
+
+
 def decode_clip(
     path: Path, *, frames_per_second: float, max_duration_s: float
 ) -> Generator[bytes, None, dict[str, str | None]]:
-    """Decode a clip; a task of `components.guard`.
+    """Decode a clip.
 
     Yields:
         Packed frames.
@@ -92,18 +116,8 @@ class ClipDecoder:
                 continue
             if self.sampled == 0:
                 matrix = display_matrix(decoded)
-            image = Picture(decoded, pixel_aspect, matrix).square()
-            quality = measure(image)
-            frame = Frame(
-                index=self.sampled,
-                time_s=time_s,
-                sharpness=quality.sharpness,
-                brightness=quality.brightness,
-                dark_share=quality.dark_share,
-                bright_share=quality.bright_share,
-                dhash=quality.dhash,
-                jpeg=encode_jpeg(image),
-            )
+            picture = Picture(decoded, pixel_aspect, matrix)
+            frame = frame_of(picture, index=self.sampled, time_s=time_s)
             self.sampled += 1
             yield frame
 
@@ -145,6 +159,22 @@ class ClipDecoder:
             )
             stream.codec_context.skip_frame = "DEFAULT" if is_needed else "NONREF"
             yield from packet.decode()
+
+
+def frame_of(picture: Picture, *, index: int, time_s: float) -> Frame:
+    """What is kept of a picture, whether it comes from a clip or is a still."""
+    image = picture.square()
+    quality = measure(image)
+    return Frame(
+        index=index,
+        time_s=time_s,
+        sharpness=quality.sharpness,
+        brightness=quality.brightness,
+        dark_share=quality.dark_share,
+        bright_share=quality.bright_share,
+        dhash=quality.dhash,
+        jpeg=encode_jpeg(image),
+    )
 
 
 def _stamps(frame: VideoFrame) -> tuple[float | None, float | None]:

@@ -25,6 +25,8 @@ from components.contracts import (
     FRAMES_FILE,
     REJECTS,
     REJECTS_FILE,
+    STILLS_CODEC,
+    STILLS_FILE,
     ClipError,
     Reason,
     Reject,
@@ -34,6 +36,7 @@ from components.cpus import usable_cpus
 from components.errors import ContractError
 from components.extract_frames.parallel import Settings, decode_in_order
 from components.extract_frames.selection import Fault, Limits
+from components.extract_frames.stills_reader import StillsReader
 from components.guard import GuardLimits
 from components.telemetry import step
 
@@ -74,7 +77,8 @@ class Extracted:
         frames_dropped_bright: frames not written, being over-exposed.
         frames_dropped_blurred: frames not written, being blurred.
         frames_dropped_near_duplicate: frames not written, being like one that was.
-        rejects_by_reason: clips that gave none, by `Reason`.
+        stills: stills that gave a frame; they are counted among the frames sampled too.
+        rejects_by_reason: clips, albums and single stills that gave none, by `Reason`.
         seconds: how long it took.
     """
 
@@ -86,6 +90,7 @@ class Extracted:
     frames_dropped_bright: int = 0
     frames_dropped_blurred: int = 0
     frames_dropped_near_duplicate: int = 0
+    stills: int = 0
     rejects_by_reason: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -150,7 +155,7 @@ def extract(
     ):
         progress.expect(_count_clips(table, shard), "clips")
         writer = _Writer(frames_writer, rejects_writer)
-        clips_of_shard = _clips_of(table, shard)
+        clips_of_shard = _with_stills(_clips_of(table, shard), clips / STILLS_FILE)
         for decoded in decode_in_order(
             clips_of_shard, settings, work, partial(check_consent, today=today)
         ):
@@ -173,10 +178,14 @@ class _Writer:
         self.result = Extracted()
 
     def take(self, decoded: Decoded) -> None:
-        """Write the frames of one clip, or its reject."""
+        """Write the frames of one clip, or its reject; of an album also those of its stills."""
+        for uri, error in decoded.still_errors:
+            self._reject(uri, None, error)
         if decoded.error is not None:
-            self._reject(decoded.clip, decoded.error)
+            self._reject(decoded.clip["uri"], decoded.clip["clip_id"], decoded.error)
             return
+        if decoded.stills is not None:
+            self.result.stills += decoded.sampled
         frames = decoded.frames()
         while group := list(islice(frames, _ROWS_IN_A_GROUP)):
             self._write(decoded.clip, group)
@@ -185,8 +194,8 @@ class _Writer:
         self.result.frames_sampled += decoded.sampled
         self.result.drop(decoded.dropped)
 
-    def _reject(self, clip: dict[str, Any], error: ClipError) -> None:
-        reject = Reject(clip["uri"], STEP, error.reason, error.detail, clip["clip_id"])
+    def _reject(self, uri: str, clip_id: str | None, error: ClipError) -> None:
+        reject = Reject(uri, STEP, error.reason, error.detail, clip_id)
         self._rejects.write_table(rejects_table([reject]))
         counts = self.result.rejects_by_reason
         counts[str(error.reason)] = counts.get(str(error.reason), 0) + 1
@@ -223,6 +232,27 @@ def _count_clips(table: pq.ParquetFile, shard: int) -> int:
     if not count:
         raise ContractError(f"{CLIPS_FILE} has no clip in shard {shard}; take one that it has")
     return count
+
+
+def _with_stills(
+    clips: Iterator[dict[str, Any]], path: Path
+) -> Iterator[tuple[dict[str, Any], pa.Table | None]]:
+    """Give each album its rows of the stills table, which has the albums in the same order.
+
+    Raises:
+        ContractError: there is no such table, or it lacks an album.
+    """
+    reader: StillsReader | None = None
+    try:
+        for clip in clips:
+            if clip["codec"] != STILLS_CODEC:
+                yield clip, None
+                continue
+            reader = reader or StillsReader(path)
+            yield clip, reader.take(clip["clip_id"])
+    finally:
+        if reader is not None:
+            reader.close()
 
 
 def _clips_of(table: pq.ParquetFile, shard: int) -> Iterator[dict[str, Any]]:

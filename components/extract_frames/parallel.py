@@ -10,10 +10,12 @@ from __future__ import annotations
 import struct
 import tempfile
 from collections import Counter, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, Final, Self
 
-from components.contracts import ClipError
+from components.contracts import SECONDS_A_STILL, ClipError, Reason
 from components.extract_frames.frame import Frame
 from components.extract_frames.selection import Fault, Limits, Selection
 from components.guard import Guard, GuardLimits, GuardPool, guarded_threads
@@ -25,14 +27,17 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    import pyarrow as pa
+
     Clip = dict[str, Any]
     """A row of the clips table."""
 
-_TASK: Final = "components.extract_frames.decode:decode_clip"
+_TASK: Final = "components.extract_frames.decode:decode"
 _IN_MEMORY_BYTES: Final = 4 << 20
 """Of a clip's frames; what is more goes to disk."""
 _LONGEST_WAIT_S: Final = 3600.0
 """For one clip: more than its download and its decoding may take together."""
+_STILLS_AT_ONCE: Final = 1024
 _LENGTH: Final = struct.Struct("<I")
 
 
@@ -62,18 +67,22 @@ class Decoded:
     Attributes:
         clip: its row in the clips table.
         spool: the frames that were kept, packed.
+        stills: of an album its rows of the stills table; None of a clip.
         error: why it gave no frames; None if it did.
         sampled: frames that were looked at.
         dropped: how many of them were dropped for what.
         is_cut_short: whether a part of the clip was left out.
+        still_errors: URIs of stills that gave no frame, and why.
     """
 
     clip: Clip
     spool: IO[bytes]
+    stills: pa.Table | None = None
     error: ClipError | None = None
     sampled: int = 0
     dropped: Counter[Fault] = field(default_factory=Counter)
     is_cut_short: bool = False
+    still_errors: list[tuple[str, ClipError]] = field(default_factory=list)
 
     def frames(self) -> Iterator[Frame]:
         """Yield the frames that were kept, in order."""
@@ -94,14 +103,17 @@ class Decoded:
 
 
 def decode_in_order(
-    clips: Iterable[Clip], settings: Settings, scratch: Path, admit: Callable[[Clip], None]
+    clips: Iterable[tuple[Clip, pa.Table | None]],
+    settings: Settings,
+    scratch: Path,
+    admit: Callable[[Clip], None],
 ) -> Iterator[Decoded]:
     """Decode clips, several at a time, and yield them in their order.
 
     Memory does not grow with the number of clips, nor with their length.
 
     Args:
-        clips: rows of the clips table.
+        clips: rows of the clips table, with the stills of those that are albums.
         settings: how to decode.
         scratch: a folder for frames that wait.
         admit: called right before a clip is opened; raises `ClipError` if it may not be.
@@ -112,8 +124,9 @@ def decode_in_order(
     """
     with guarded_threads(_TASK, settings.guard, settings.workers) as (threads, guards):
         waiting: deque[Future[Decoded]] = deque()
-        for clip in clips:
-            waiting.append(threads.submit(_decode, clip, guards, settings, scratch, admit))
+        for clip, stills in clips:
+            task = partial(_decode, clip, stills, guards, settings, scratch, admit)
+            waiting.append(threads.submit(task))
             if len(waiting) > settings.workers:
                 yield waiting.popleft().result(_LONGEST_WAIT_S)
         while waiting:
@@ -122,17 +135,24 @@ def decode_in_order(
 
 def _decode(
     clip: Clip,
+    stills: pa.Table | None,
     guards: GuardPool,
     settings: Settings,
     scratch: Path,
     admit: Callable[[Clip], None],
 ) -> Decoded:
     spool = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES, dir=str(scratch))  # noqa: SIM115
-    decoded = Decoded(clip, spool)
+    decoded = Decoded(clip, spool, stills)
     try:
         admit(clip)
-        with localise(clip["uri"], clip["etag"]) as path, guards.lend() as guard:
-            _fill(decoded, guard, path, settings)
+        if stills is None:
+            with localise(clip["uri"], clip["etag"]) as path, guards.lend() as guard:
+                _select(decoded, _frames_of(path, guard, settings, is_still=False), settings)
+                decoded.is_cut_short = guard.returned.get("cut_short") is not None
+        else:
+            _select(decoded, _frames_of_stills(decoded, stills, guards, settings), settings)
+            if not decoded.sampled:
+                raise ClipError(Reason.NO_FRAMES, "none of its stills can be decoded")  # noqa: TRY301
     except ClipError as error:
         decoded.error = error
     except BaseException:
@@ -141,19 +161,44 @@ def _decode(
     return decoded
 
 
-def _fill(decoded: Decoded, guard: Guard, path: Path, settings: Settings) -> None:
+def _select(decoded: Decoded, frames: Iterable[Frame], settings: Settings) -> None:
+    """Keep the frames that are as they have to be."""
+
     def sampled() -> Iterator[Frame]:
-        for message in guard.run(
-            path,
-            frames_per_second=settings.frames_per_second,
-            max_duration_s=settings.max_duration_s,
-        ):
+        for frame in frames:
             decoded.sampled += 1
-            yield Frame.unpack(message)
+            yield frame
 
     selection = Selection(settings.limits)
     for frame in selection.select(sampled()):
         packed = frame.pack()
         decoded.spool.write(_LENGTH.pack(len(packed)) + packed)
     decoded.dropped = selection.dropped
-    decoded.is_cut_short = guard.returned.get("cut_short") is not None
+
+
+def _frames_of(path: Path, guard: Guard, settings: Settings, *, is_still: bool) -> Iterator[Frame]:
+    for message in guard.run(
+        path,
+        is_still=is_still,
+        frames_per_second=settings.frames_per_second,
+        max_duration_s=settings.max_duration_s,
+    ):
+        yield Frame.unpack(message)
+
+
+def _frames_of_stills(
+    decoded: Decoded, stills: pa.Table, guards: GuardPool, settings: Settings
+) -> Iterator[Frame]:
+    """Decode still after still; one that gives no frame is noted and the others go on."""
+    for batch in stills.to_batches(_STILLS_AT_ONCE):
+        for still in batch.to_pylist():
+            try:
+                with localise(still["uri"], still["etag"]) as path, guards.lend() as guard:
+                    frames = list(islice(_frames_of(path, guard, settings, is_still=True), 2))
+                if len(frames) != 1:
+                    raise ClipError(Reason.DECODER_CRASHED, "it gave not one frame")  # noqa: TRY301
+            except ClipError as error:
+                decoded.still_errors.append((still["uri"], error))
+                continue
+            index = still["index"]
+            yield replace(frames[0], index=index, time_s=index * SECONDS_A_STILL)

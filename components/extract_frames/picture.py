@@ -130,6 +130,16 @@ class Picture:
         return turn(np.asarray(image, np.uint8), self._matrix)
 
 
+class UprightPicture(Picture):
+    """A picture that is upright already."""
+
+    def __init__(self, image: Image) -> None:
+        """Look at an image, (height, width, 3) uint8, BGR."""
+        self._square = central_square(image.shape[1], image.shape[0], 1.0)
+        self._matrix = None
+        self._planes = [image]
+
+
 _PLANAR: Final = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p"})
 _FULL_RANGE: Final = 2
 _KR_KB: Final = {1: (0.2126, 0.0722), 9: (0.2627, 0.0593), 10: (0.2627, 0.0593)}
