@@ -16,6 +16,8 @@ import pyarrow.compute as pc
 
 from components.artifacts import atomic_directory, open_table, parquet_writer, write_json
 from components.contracts import (
+    CLIP_QUALITY,
+    CLIP_QUALITY_FILE,
     CLIPS,
     CLIPS_FILE,
     EXTRACT_FILE,
@@ -29,6 +31,7 @@ from components.contracts import (
     rejects_table,
 )
 from components.errors import ContractError
+from components.extract_frames.clip_quality import ClipQuality
 from components.extract_frames.decode import ClipDecoder
 from components.extract_frames.selection import Fault, Limits, Selection
 from components.sources import localise
@@ -107,7 +110,7 @@ def extract(
     today: date,
     max_duration_s: float = MAX_DURATION_S,
 ) -> Extracted:
-    """Write frames.parquet, rejects.parquet and extract.json for one shard.
+    """Write frames, rejects, clip_quality.parquet and extract.json for one shard.
 
     Args:
         clips: directory that ingest_videos wrote.
@@ -134,10 +137,16 @@ def extract(
         open_table(clips / CLIPS_FILE, CLIPS) as table,
         parquet_writer(work / FRAMES_FILE, FRAMES) as frames_writer,
         parquet_writer(work / REJECTS_FILE, REJECTS) as rejects_writer,
+        parquet_writer(work / CLIP_QUALITY_FILE, CLIP_QUALITY) as quality_writer,
     ):
         progress.expect(_count_clips(table, shard), "clips")
         extraction = _Extraction(
-            frames_writer, rejects_writer, frames_per_second, limits, max_duration_s
+            frames_writer,
+            rejects_writer,
+            quality_writer,
+            frames_per_second,
+            limits,
+            max_duration_s,
         )
         for clip in _clips_of(table, shard):
             extraction.take(clip, today)
@@ -156,12 +165,14 @@ class _Extraction:
         self,
         frames: pq.ParquetWriter,
         rejects: pq.ParquetWriter,
+        quality: pq.ParquetWriter,
         frames_per_second: float,
         limits: Limits,
         max_duration_s: float,
     ) -> None:
         self._frames = frames
         self._rejects = rejects
+        self._quality = quality
         self._frames_per_second = frames_per_second
         self._limits = limits
         self._max_duration_s = max_duration_s
@@ -183,17 +194,20 @@ class _Extraction:
         decoder = ClipDecoder(
             path, frames_per_second=self._frames_per_second, max_duration_s=self._max_duration_s
         )
+        quality = ClipQuality(self._limits)
         selection = Selection(self._limits)
         written = 0
         group: list[Frame] = []
-        for frame in selection.select(decoder.frames()):
+        for frame in selection.select(quality.watch(decoder.frames())):
             group.append(frame)
             written += 1
             if len(group) == _ROWS_IN_A_GROUP:
                 self._write(clip, group)
         self._write(clip, group)
+        cut_short = decoder.cut_short is not None
+        self._quality.write_table(quality.table(clip, selection.dropped, cut_short=cut_short))
         self.result.clips += 1
-        self.result.clips_cut_short += decoder.cut_short is not None
+        self.result.clips_cut_short += cut_short
         self.result.frames_sampled += decoder.sampled
         self.result.frames += written
         self.result.drop(selection.dropped)

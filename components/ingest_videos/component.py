@@ -16,7 +16,7 @@ def ingest_videos(
     Args:
         source: Folder (path or file://) with roster.csv and videos/, or its URL in Azure Blob.
         workers: Number of shards wanted; there are never more than clips.
-        clips: Directory with clips.parquet, rejects.parquet and ingest.json.
+        clips: Directory with clips.parquet, rejects.parquet, people.parquet and ingest.json.
 
     Returns:
         The numbers of the shards, for the loop over them.

@@ -15,11 +15,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
-from components.artifacts import atomic_directory, open_table, parquet_writer, write_json
+from components.artifacts import (
+    atomic_directory,
+    open_table,
+    parquet_writer,
+    write_json,
+    write_table,
+)
 from components.contracts import (
     CLIPS,
     CLIPS_FILE,
     INGEST_FILE,
+    PEOPLE_FILE,
     REJECTS,
     REJECTS_FILE,
     ClipError,
@@ -30,6 +37,7 @@ from components.contracts import (
 from components.errors import ContractError, SourceError
 from components.ingest_videos.layout import LAYOUTS, place_of
 from components.ingest_videos.ledger import Ledger, Settled, Verdict
+from components.ingest_videos.people import People
 from components.ingest_videos.probe import Limits, Probe, probe_clip
 from components.roster import Consent, Person, parse_roster
 from components.sources import VIDEO_SUFFIXES, Source, SourceFile, open_source
@@ -99,7 +107,7 @@ def ingest(
     today: date,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Ingested:
-    """Write clips.parquet (by path), rejects.parquet and ingest.json for a source.
+    """Write clips (by path), rejects and people.parquet, and ingest.json for a source.
 
     Args:
         source: folder, file:// URI or Azure Blob URL with roster.csv and videos/.
@@ -119,17 +127,18 @@ def ingest(
         opened = open_source(source)
         roster = parse_roster(opened.read_roster())
         progress.expect(sum(1 for _ in opened.files()), "files")
-        ledger = Ledger()
+        ledger, people = Ledger(), People(roster, today)
         with parquet_writer(work / REJECTS_FILE, REJECTS) as rejects_writer:
             rejects = _Rejects(rejects_writer)
             outcomes = _probed(_admitted(opened, roster, today), limits)
-            _spool(outcomes, work, ledger, rejects, progress)
+            _spool(outcomes, work, ledger, people, rejects, progress)
             _refuse_nothing(len(ledger), rejects, opened)
             settled = ledger.settle(workers)
-            _write_clips(work, settled, rejects)
+            _write_clips(work, settled, people, rejects)
             rejects.flush()
         _refuse_nothing(settled.kept, rejects, opened)
         (work / _SPOOL_FILE).unlink()
+        write_table(work / PEOPLE_FILE, people.table())
         ingested = _ingested(settled, rejects, people_in_roster=len(roster))
         write_json(work / INGEST_FILE, ingested.summary())
     log.info("%d clips of %d people accepted", ingested.clips, ingested.people)
@@ -276,6 +285,7 @@ def _spool(
     outcomes: Iterable[_Accepted | _Refused],
     work: Path,
     ledger: Ledger,
+    people: People,
     rejects: _Rejects,
     progress: Progress,
 ) -> None:
@@ -284,6 +294,7 @@ def _spool(
         for outcome in outcomes:
             if isinstance(outcome, _Refused):
                 rejects.add(outcome.file.uri, outcome.error)
+                people.reject_file(outcome.file.path)
             else:
                 row = _row(outcome)
                 ledger.add(**{name: row[name] for name in _LEDGER_COLUMNS})
@@ -306,7 +317,7 @@ def _row(accepted: _Accepted) -> dict[str, Any]:
     }
 
 
-def _write_clips(work: Path, settled: Settled, rejects: _Rejects) -> None:
+def _write_clips(work: Path, settled: Settled, people: People, rejects: _Rejects) -> None:
     """Read the spooled rows back; those that are kept get their shard, the others a reason."""
     start = 0
     with (
@@ -320,6 +331,8 @@ def _write_clips(work: Path, settled: Settled, rejects: _Rejects) -> None:
                 CLIPS.field("shard"), pa.array(settled.shards[here])
             )
             kept = settled.verdicts[here] == Verdict.KEPT
+            people.accept(table["person_id"].filter(pa.array(kept)).to_pylist())
+            people.reject(table["person_id"].filter(pa.array(~kept)).to_pylist())
             if kept.any():
                 writer.write_table(table.filter(pa.array(kept)))
             copies = table.select(["uri", "clip_id"]).filter(pa.array(~kept)).to_pylist()

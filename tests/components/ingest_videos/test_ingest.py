@@ -15,6 +15,7 @@ from components.contracts import (
     CLIPS,
     CLIPS_FILE,
     INGEST_FILE,
+    PEOPLE_FILE,
     REJECTS,
     REJECTS_FILE,
     Reason,
@@ -181,11 +182,11 @@ def test_the_summary_on_disk_is_the_one_that_is_returned(cohort: Cohort) -> None
     assert json.loads((output(cohort) / INGEST_FILE).read_text()) == ingested.summary()
 
 
-def test_only_the_three_files_are_left(cohort: Cohort) -> None:
+def test_only_the_four_files_are_left(cohort: Cohort) -> None:
     cohort.person("p1").clip("p1.mp4")
     run(cohort)
     names = {path.name for path in output(cohort).iterdir()}
-    assert names == {CLIPS_FILE, REJECTS_FILE, INGEST_FILE}
+    assert names == {CLIPS_FILE, REJECTS_FILE, PEOPLE_FILE, INGEST_FILE}
 
 
 def test_the_same_source_gives_the_same_bytes(cohort: Cohort) -> None:
