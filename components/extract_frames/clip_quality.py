@@ -22,7 +22,7 @@ _MEDIANS: Final = ("dark_share", "bright_share", "sharpness", "brightness")
 
 
 class Sampled(Measured, Protocol):
-    """A sampled frame, as far as this module cares; `decode.Frame` says what its measures are."""
+    """A sampled frame, as far as this module cares; `frame.Frame` says what its measures are."""
 
     @property
     def time_s(self) -> float:
@@ -62,6 +62,11 @@ class ClipQuality:
                 values.append(getattr(frame, name))
             yield frame
 
+    @property
+    def sampled(self) -> int:
+        """How many frames have been watched."""
+        return len(self._hashes)
+
     def table(
         self, clip: Mapping[str, Any], dropped: Counter[Fault], *, cut_short: bool
     ) -> pa.Table:
@@ -78,16 +83,15 @@ class ClipQuality:
             dropped: how many of its frames were dropped for what.
             cut_short: whether a part of it was left out.
         """
-        sampled = len(self._hashes)
         spread, flicker = distances(np.frombuffer(self._hashes, np.uint64))
         row = {
             **{name: clip[name] for name in _CLIP_COLUMNS},
             "seen_s": self._seen_s,
             "cut_short": cut_short,
-            "frames_sampled": sampled,
-            "frames": sampled - dropped.total(),
+            "frames_sampled": self.sampled,
+            "frames": self.sampled - dropped.total(),
             **{f"frames_dropped_{fault}": dropped[fault] for fault in Fault},
-            "blurred_share": self._blurred / sampled,
+            "blurred_share": self._blurred / self.sampled,
             **{name: float(np.median(values)) for name, values in self._values.items()},
             "spread": spread,
             "flicker": flicker,

@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import asdict, dataclass, field
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
@@ -30,11 +32,11 @@ from components.contracts import (
     Reject,
     rejects_table,
 )
+from components.cpus import usable_cpus
 from components.errors import ContractError
-from components.extract_frames.clip_quality import ClipQuality
-from components.extract_frames.decode import ClipDecoder
-from components.extract_frames.selection import Fault, Limits, Selection
-from components.sources import localise
+from components.extract_frames.parallel import Settings, decode_in_order
+from components.extract_frames.selection import Fault, Limits
+from components.guard import GuardLimits
 from components.telemetry import step
 
 if TYPE_CHECKING:
@@ -45,11 +47,14 @@ if TYPE_CHECKING:
 
     import pyarrow.parquet as pq
 
-    from components.extract_frames.decode import Frame
+    from components.extract_frames.frame import Frame
+    from components.extract_frames.parallel import Decoded
 
 STEP: Final = "extract_frames"
 MAX_FRAMES_PER_SECOND: Final = 60.0
 MAX_DURATION_S: Final = 300.0
+
+DEFAULT_GUARD: Final = GuardLimits()
 
 _ROWS_IN_A_GROUP: Final = 64
 _CLIPS_AT_ONCE: Final = 1024
@@ -109,6 +114,8 @@ def extract(
     limits: Limits,
     today: date,
     max_duration_s: float = MAX_DURATION_S,
+    guard: GuardLimits = DEFAULT_GUARD,
+    decoders: int | None = None,
 ) -> Extracted:
     """Write frames, rejects, clip_quality.parquet and extract.json for one shard.
 
@@ -120,9 +127,13 @@ def extract(
         limits: what a frame has to be like, see `selection.Selection`.
         today: the day on which consent still has to hold.
         max_duration_s: where a clip is cut short, whatever its file says of its length.
+        guard: what one clip may cost.
+        decoders: decoding processes; None for one a processor.
 
     Raises:
         ContractError: a parameter is out of range, or there is no such table or shard.
+        GuardError: there is no decoding process.
+        SourceError: the storage does not work.
     """
     if not 0 < frames_per_second <= MAX_FRAMES_PER_SECOND:
         raise ContractError(
@@ -130,6 +141,7 @@ def extract(
             f"{MAX_FRAMES_PER_SECOND:g}"
         )
     limits.check()
+    settings = Settings(frames_per_second, max_duration_s, limits, guard, decoders or usable_cpus())
     started = time.monotonic()
     with (
         step(STEP, str(shard)) as progress,
@@ -140,94 +152,69 @@ def extract(
         parquet_writer(work / CLIP_QUALITY_FILE, CLIP_QUALITY) as quality_writer,
     ):
         progress.expect(_count_clips(table, shard), "clips")
-        extraction = _Extraction(
-            frames_writer,
-            rejects_writer,
-            quality_writer,
-            frames_per_second,
-            limits,
-            max_duration_s,
-        )
-        for clip in _clips_of(table, shard):
-            extraction.take(clip, today)
+        writer = _Writer(frames_writer, rejects_writer, quality_writer)
+        clips_of_shard = _clips_of(table, shard)
+        for decoded in decode_in_order(
+            clips_of_shard, settings, work, partial(check_consent, today=today)
+        ):
+            with decoded:
+                writer.take(decoded)
             progress.advance()
-        extracted = extraction.result
+        extracted = writer.result
         extracted.seconds = round(time.monotonic() - started, 3)
         write_json(work / EXTRACT_FILE, extracted.summary())
     log.info("shard %d: %d frames of %d clips", shard, extracted.frames, extracted.clips)
     return extracted
 
 
-class _Extraction:
-    """Takes clip after clip and writes what comes of it."""
+class _Writer:
+    """Writes what came of clip after clip, and counts it."""
 
     def __init__(
-        self,
-        frames: pq.ParquetWriter,
-        rejects: pq.ParquetWriter,
-        quality: pq.ParquetWriter,
-        frames_per_second: float,
-        limits: Limits,
-        max_duration_s: float,
+        self, frames: pq.ParquetWriter, rejects: pq.ParquetWriter, quality: pq.ParquetWriter
     ) -> None:
         self._frames = frames
         self._rejects = rejects
         self._quality = quality
-        self._frames_per_second = frames_per_second
-        self._limits = limits
-        self._max_duration_s = max_duration_s
         self.result = Extracted()
 
-    def take(self, clip: dict[str, Any], today: date) -> None:
+    def take(self, decoded: Decoded) -> None:
         """Write the frames of one clip, or its reject."""
-        try:
-            check_consent(clip["consent_expires_on"], today)
-            with localise(clip["uri"], clip["etag"]) as path:
-                self._decode(clip, path)
-        except ClipError as error:
-            reject = Reject(clip["uri"], STEP, error.reason, error.detail, clip["clip_id"])
-            self._rejects.write_table(rejects_table([reject]))
-            counts = self.result.rejects_by_reason
-            counts[str(error.reason)] = counts.get(str(error.reason), 0) + 1
-
-    def _decode(self, clip: dict[str, Any], path: Path) -> None:
-        decoder = ClipDecoder(
-            path, frames_per_second=self._frames_per_second, max_duration_s=self._max_duration_s
+        if decoded.error is not None:
+            self._reject(decoded.clip, decoded.error)
+            return
+        frames = decoded.frames()
+        while group := list(islice(frames, _ROWS_IN_A_GROUP)):
+            self._write(decoded.clip, group)
+        self._quality.write_table(
+            decoded.quality.table(decoded.clip, decoded.dropped, cut_short=decoded.is_cut_short)
         )
-        quality = ClipQuality(self._limits)
-        selection = Selection(self._limits)
-        written = 0
-        group: list[Frame] = []
-        for frame in selection.select(quality.watch(decoder.frames())):
-            group.append(frame)
-            written += 1
-            if len(group) == _ROWS_IN_A_GROUP:
-                self._write(clip, group)
-        self._write(clip, group)
-        cut_short = decoder.cut_short is not None
-        self._quality.write_table(quality.table(clip, selection.dropped, cut_short=cut_short))
         self.result.clips += 1
-        self.result.clips_cut_short += cut_short
-        self.result.frames_sampled += decoder.sampled
-        self.result.frames += written
-        self.result.drop(selection.dropped)
+        self.result.clips_cut_short += decoded.is_cut_short
+        self.result.frames_sampled += decoded.quality.sampled
+        self.result.drop(decoded.dropped)
+
+    def _reject(self, clip: dict[str, Any], error: ClipError) -> None:
+        reject = Reject(clip["uri"], STEP, error.reason, error.detail, clip["clip_id"])
+        self._rejects.write_table(rejects_table([reject]))
+        counts = self.result.rejects_by_reason
+        counts[str(error.reason)] = counts.get(str(error.reason), 0) + 1
 
     def _write(self, clip: dict[str, Any], group: list[Frame]) -> None:
-        if not group:
-            return
         of_clip = {name: clip[name] for name in _CLIP_COLUMNS}
         rows = [{**of_clip, **asdict(frame), "face_box": None} for frame in group]
         # The schema leaves out the measures that nobody asks for after the selection.
         self._frames.write_table(pa.Table.from_pylist(rows, schema=FRAMES))
-        group.clear()
+        self.result.frames += len(group)
 
 
-def check_consent(expires_on: date | None, today: date) -> None:
+def check_consent(clip: dict[str, Any], today: date) -> None:
     """Refuse a clip whose consent ended since it was ingested.
 
     Raises:
         ClipError: CONSENT_MISSING or CONSENT_EXPIRED.
     """
+    expires_on: date | None = clip["consent_expires_on"]
     if expires_on is None:
         raise ClipError(Reason.CONSENT_MISSING, "the clips table has no end of consent for it")
     if today > expires_on:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,16 +34,18 @@ from components.contracts import (
     rejects_table,
 )
 from components.errors import ContractError, SourceError
+from components.guard import GuardLimits, GuardPool, guarded_threads
 from components.ingest_videos.layout import LAYOUTS, place_of
 from components.ingest_videos.ledger import Ledger, Settled, Verdict
 from components.ingest_videos.people import People
-from components.ingest_videos.probe import Limits, Probe, probe_clip
+from components.ingest_videos.probe import TASK, Limits, Probe, probe_clip
 from components.roster import Consent, Person, parse_roster
 from components.sources import VIDEO_SUFFIXES, Source, SourceFile, open_source
 from components.telemetry import Progress, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from concurrent.futures import Future
     from datetime import date
     from pathlib import Path
 
@@ -55,7 +56,9 @@ MAX_WORKERS: Final = 1000
 DEFAULT_LIMITS: Final = Limits()
 
 _ROWS_AT_ONCE: Final = 1024
-_PROBE_THREADS: Final = 4
+_PROBERS: Final = 4
+"""More than there are processors, as they mostly wait for storage."""
+_GUARD: Final = GuardLimits(cpu_s=60.0, wall_s=60.0, memory_bytes=512 << 20)
 _PROBES_AHEAD: Final = 16
 _PROBE_TIMEOUT_S: Final = 1800.0
 _SPOOL_FILE: Final = "spool.parquet"
@@ -249,23 +252,20 @@ def _probed(
 ) -> Iterator[_Accepted | _Refused]:
     """Probe on a few threads, a few clips ahead; results come in the order of the files."""
     waiting: deque[tuple[SourceFile, Future[_Accepted] | _Refused]] = deque()
-    pool = ThreadPoolExecutor(_PROBE_THREADS, thread_name_prefix="probe")
-    try:
+    with guarded_threads(TASK, _GUARD, _PROBERS) as (threads, guards):
         for each in files:
             if isinstance(each, _Admitted):
-                waiting.append((each.file, pool.submit(_probe, each, limits)))
+                waiting.append((each.file, threads.submit(_probe, each, limits, guards)))
             else:
                 waiting.append((each.file, each))
             if len(waiting) > _PROBES_AHEAD:
                 yield _result(*waiting.popleft())
         while waiting:
             yield _result(*waiting.popleft())
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _probe(admitted: _Admitted, limits: Limits) -> _Accepted:
-    return _Accepted(admitted, probe_clip(admitted.file, limits))
+def _probe(admitted: _Admitted, limits: Limits, guards: GuardPool) -> _Accepted:
+    return _Accepted(admitted, probe_clip(admitted.file, limits, guards))
 
 
 def _result(file: SourceFile, outcome: Future[_Accepted] | _Refused) -> _Accepted | _Refused:
