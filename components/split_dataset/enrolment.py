@@ -38,6 +38,10 @@ MOST_DARK_SHARE: Final = 0.5
 """Of the middle of the median frame, that is black. Of 24 synthetic heads in good light at most
 0.38 is; of ten that are exposed 4 stops less 0.35 to 0.97, and 0.76 in the middle."""
 
+LEAST_BRIGHTNESS: Final = 30.0
+"""Mean luma of the median frame, for faces too pale to turn black. Of the same heads in good light
+it is 53 or more; of those exposed 4 stops less 10 to 45, and 24 in the middle."""
+
 MOST_BRIGHT_SHARE: Final = 0.5
 """Of the middle of the median frame, that is white; with more, extract_frames drops a frame unless
 told otherwise. Of 24 synthetic heads in good light, bright windows behind them, at most 0.36 is."""
@@ -138,7 +142,9 @@ OF_PERSON: Final[Mapping[EnrolmentProblem, Callable[[Enrolment], bool]]] = {
     EnrolmentProblem.ONLY_ONE_SESSION: lambda person: 0 < len(person.sessions) < SESSIONS_WANTED,
 }
 OF_SESSION: Final[Mapping[EnrolmentProblem, Callable[[Session], bool]]] = {
-    EnrolmentProblem.TOO_DARK: lambda session: session.dark_share > MOST_DARK_SHARE,
+    EnrolmentProblem.TOO_DARK: lambda session: (
+        session.dark_share > MOST_DARK_SHARE or session.brightness < LEAST_BRIGHTNESS
+    ),
     EnrolmentProblem.TOO_BRIGHT: lambda session: session.bright_share > MOST_BRIGHT_SHARE,
     EnrolmentProblem.TOO_FEW_SHARP_FRAMES: lambda session: (
         session.blurred_share > MOST_BLURRED_SHARE
@@ -155,8 +161,8 @@ ADVICE: Final[Mapping[EnrolmentProblem, str]] = {
         "Do not record yet: first ask for consent, and write both of its dates into the roster."
     ),
     EnrolmentProblem.NONE_USABLE: (
-        "Record a clip: there is none that can be used. What is wrong with those that were "
-        "sent in stands in rejects.csv."
+        "Record a clip: there is none that can be used. If one was sent in, rejects.csv says "
+        "what is wrong with it."
     ),
     EnrolmentProblem.TOO_DARK: "Record again with more light on the face.",
     EnrolmentProblem.TOO_BRIGHT: (
@@ -196,11 +202,11 @@ def judge(person: Enrolment) -> Verdict:
 
 
 def pool(session: str, clips: Sequence[Session]) -> Session:
-    """Put the clips of a session together; they have frames."""
+    """Put the clips of a session together; they have frames. Means have four decimals."""
     total = sum(clip.frames_sampled for clip in clips)
     sums = {name: sum(getattr(clip, name) for clip in clips) for name in _SUMS}
     means = {
-        name: sum(getattr(clip, name) * clip.frames_sampled for clip in clips) / total
+        name: round(sum(getattr(clip, name) * clip.frames_sampled for clip in clips) / total, 4)
         for name in _MEANS
     }
     cut_short = any(clip.cut_short for clip in clips)

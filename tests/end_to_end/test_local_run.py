@@ -23,6 +23,7 @@ from components.contracts import CLASSES_FILE, EDGE_MODEL_FILE, FRAME_SIZE, Clas
 from components.errors import RollcallError
 from components.register_model.registry import CHAMPION, MODEL_NAME, fetch_model
 from components.synthesize_cohort import CohortOptions, synthesize_cohort
+from pipelines import cli
 from pipelines.local import local_registry, run_training
 from pipelines.placement import PLACEMENTS
 
@@ -125,6 +126,12 @@ def test_the_report_lists_who_has_to_record_again(done):
     enrolment = report[report.index('id="enrolment"') : report.index('id="rejects"')]
     assert "<code>never-came</code>" in enrolment
     assert "0 of 8 people in the roster are enrolled well enough" in enrolment
+
+
+def test_the_command_ends_with_how_many_have_to_record_again(done, capsys):
+    cli._show(done, done.output)
+    printed = capsys.readouterr().out
+    assert f"Enrolment: 0 good, 8 to record again, see {done.output / 'enrolment.csv'}" in printed
 
 
 def test_the_champion_is_registered_and_comes_back_whole(done, arguments, tmp_path):
