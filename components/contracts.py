@@ -32,6 +32,14 @@ class Role(enum.StrEnum):
     VISITOR = "visitor"
 
 
+class Crop(enum.StrEnum):
+    """Which part of the square in the middle of a picture a frame shows."""
+
+    NONE = "none"
+    FACE = "face"
+    """The head, where a face is found in the square, and all of it where none is."""
+
+
 class Split(enum.StrEnum):
     """The side of the evaluation on which a frame stands."""
 
@@ -153,7 +161,9 @@ FRAMES: Final = pa.schema(
     ]
 )
 """One row a frame. `jpeg` is FRAME_SIZE square RGB; `sharpness` the variance of its Laplacian,
-`brightness` its mean luma (0 to 255), `face_box` in parts of the square."""
+`brightness` its mean luma (0 to 255). `dhash` is that of the whole square in the middle of the
+picture, and `face_box` where the face is in it, in parts of it; null where none was found or looked
+for, and the frame shows all of the square."""
 
 FRAME_INDEX: Final = pa.schema(
     [

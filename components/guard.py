@@ -40,7 +40,7 @@ DONE: Final = b"d"
 REFUSED: Final = b"r"
 """First byte of the last message of a task that raised: JSON with `reason` and `detail`."""
 READY: Final = b"y"
-"""A child's first message: what it needs is imported."""
+"""A child's first message: what it needs is loaded. Any other says why it is not."""
 
 MAX_MESSAGE_BYTES: Final = 4 << 20
 
@@ -82,7 +82,7 @@ class Guard:
         returned: what the task returned at the end of its last run.
     """
 
-    def __init__(self, task: str, limits: GuardLimits) -> None:
+    def __init__(self, task: str, limits: GuardLimits, prepare: str = "") -> None:
         """Prepare; the child is started when it is first needed.
 
         Args:
@@ -90,8 +90,11 @@ class Guard:
                 given. It returns a dictionary of what JSON takes, or is a generator of results
                 (bytes) that returns one. A `ClipError` that it raises is raised here.
             limits: for each clip.
+            prepare: "package.module:function", called once in each child before the limits hold,
+                to load what the task needs.
         """
         self._task = task
+        self._prepare = prepare
         self._limits = limits
         self._child: subprocess.Popen[bytes] | None = None
         self._pipe: Connection | None = None
@@ -221,7 +224,8 @@ class Guard:
             self._child = subprocess.Popen(
                 [
                     *(sys.executable, "-m", "components.guarded"),
-                    *(str(theirs.fileno()), self._task, json.dumps(asdict(self._limits))),
+                    *(str(theirs.fileno()), self._task, self._prepare),
+                    json.dumps(asdict(self._limits)),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -238,8 +242,12 @@ class Guard:
 
     def _await_ready(self, pipe: Connection) -> None:
         try:
-            if pipe.poll(_SECONDS_TO_START) and pipe.recv_bytes(MAX_MESSAGE_BYTES) == READY:
-                return
+            if pipe.poll(_SECONDS_TO_START):
+                message = pipe.recv_bytes(MAX_MESSAGE_BYTES)
+                if message == READY:
+                    return
+                self.stop()
+                raise GuardError(message.decode())  # no clip was opened yet: it is our own
         except (EOFError, OSError):
             pass  # told below
         child = self._child
@@ -254,9 +262,9 @@ class Guard:
 class GuardPool:
     """Guards for as many threads; leaving it as a context manager ends all children."""
 
-    def __init__(self, task: str, limits: GuardLimits, size: int) -> None:
+    def __init__(self, task: str, limits: GuardLimits, size: int, prepare: str = "") -> None:
         """Prepare `size` guards as `Guard` does."""
-        self._guards = [Guard(task, limits) for _ in range(size)]
+        self._guards = [Guard(task, limits, prepare) for _ in range(size)]
         self._free: LifoQueue[Guard] = LifoQueue()  # one that runs goes first
         for guard in self._guards:
             self._free.put(guard)
@@ -285,7 +293,7 @@ class GuardPool:
 
 @contextmanager
 def guarded_threads(
-    task: str, limits: GuardLimits, size: int
+    task: str, limits: GuardLimits, size: int, prepare: str = ""
 ) -> Iterator[tuple[ThreadPoolExecutor, GuardPool]]:
     """Yield `size` threads and a guard for each.
 
@@ -294,7 +302,7 @@ def guarded_threads(
     """
     threads = ThreadPoolExecutor(size, thread_name_prefix="guarded")
     try:
-        with GuardPool(task, limits, size) as guards:
+        with GuardPool(task, limits, size, prepare) as guards:
             try:
                 yield threads, guards
             finally:

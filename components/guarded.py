@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psutil
 
 from components.contracts import ClipError, Reason
+from components.errors import RollcallError
 from components.guard import DONE, ITEM, READY, REFUSED
 
 if TYPE_CHECKING:
@@ -27,12 +28,17 @@ _OPEN_FILES: Final = 64
 _MAX_REQUEST_BYTES: Final = 1 << 16
 
 
-def main(descriptor: int, task_name: str, limits: dict[str, Any]) -> None:
+def main(descriptor: int, task_name: str, prepare_name: str, limits: dict[str, Any]) -> None:
     """Serve requests until the other side closes the pipe."""
-    module, function = task_name.split(":")
-    task: Task = getattr(importlib.import_module(module), function)
-    _limit_for_good(limits["memory_bytes"])
     with Connection(descriptor) as pipe:
+        try:
+            task: Task = _find(task_name)
+            if prepare_name:
+                _find(prepare_name)()
+        except RollcallError as error:
+            pipe.send_bytes(str(error).encode())
+            return
+        _limit_for_good(limits["memory_bytes"])
         pipe.send_bytes(READY)
         while True:
             try:
@@ -41,6 +47,11 @@ def main(descriptor: int, task_name: str, limits: dict[str, Any]) -> None:
                 return
             _limit_cpu(limits["cpu_s"])
             pipe.send_bytes(_serve(pipe, task, request))
+
+
+def _find(name: str) -> Any:  # noqa: ANN401 - a function of whatever kind
+    module, function = name.split(":")
+    return getattr(importlib.import_module(module), function)
 
 
 def _serve(pipe: Connection, task: Task, request: dict[str, Any]) -> bytes:
@@ -93,4 +104,4 @@ def _limit_cpu(seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3]))
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3], json.loads(sys.argv[4]))

@@ -130,6 +130,9 @@ def run(
             min=0, max=1, help="Frames with more white than that in their middle are dropped."
         ),
     ] = DEFAULTS.max_bright_share,
+    crop: Annotated[
+        str, typer.Option(help="face: cut out the head. none: the whole square in the middle.")
+    ] = DEFAULTS.crop,
     precision: Annotated[
         str, typer.Option(help="Of the embedding: auto, bf16 or f32.")
     ] = DEFAULTS.precision,
@@ -159,6 +162,7 @@ def run(
         near_duplicate_bits,
         max_dark_share,
         max_bright_share,
+        crop,
         precision,
         stranger_share,
         seed,

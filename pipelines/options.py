@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from components.backbones import Weights, find_backbone, find_weights
+from components.contracts import Crop
 from components.errors import RollcallError
 from components.sources import is_blob
 
@@ -28,6 +29,7 @@ class TrainingOptions:
         near_duplicate_bits: frames whose hash differs in fewer bits from a kept one are dropped.
         max_dark_share: frames with more black than that in their middle are dropped.
         max_bright_share: frames with more white than that in their middle are dropped.
+        crop: face to cut out the head, none for the whole square.
         precision: of the embedding: auto, bf16 or f32.
         stranger_share: part of the visitors that is never trained on.
         seed: of everything random.
@@ -43,6 +45,7 @@ class TrainingOptions:
     near_duplicate_bits: int = 2
     max_dark_share: float = 0.9
     max_bright_share: float = 0.5
+    crop: str = str(Crop.FACE)
     precision: str = "auto"
     stranger_share: float = 0.5
     seed: int = 0
@@ -60,6 +63,8 @@ class TrainingOptions:
         names = tuple(dict.fromkeys(find_backbone(name).name for name in self.backbones))
         if not names:
             raise RollcallError("no backbone is named: give at least one, e.g. EfficientNetLite0")
+        if self.crop not in set(Crop):
+            raise RollcallError(f"--crop is {self.crop}; it has to be {' or '.join(Crop)}")
         for name in names:
             find_weights(name, self.weights)
         named = self.weights in set(Weights) - {Weights.FOLDER}

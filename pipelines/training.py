@@ -39,6 +39,7 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
         near_duplicate_bits: int = DEFAULTS.near_duplicate_bits,
         max_dark_share: float = DEFAULTS.max_dark_share,
         max_bright_share: float = DEFAULTS.max_bright_share,
+        crop: str = DEFAULTS.crop,
         precision: str = DEFAULTS.precision,
         stranger_share: float = DEFAULTS.stranger_share,
         seed: int = DEFAULTS.seed,
@@ -62,6 +63,7 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
                 all.
             max_bright_share: Frames with more white than that in their middle are dropped. 1 keeps
                 all.
+            crop: face to cut out the head, none for the whole square.
             precision: Of the embedding: auto, bf16 or f32.
             stranger_share: Part of the visitors that is never trained on.
             seed: Of everything random.
@@ -89,6 +91,7 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
                         near_duplicate_bits=near_duplicate_bits,
                         max_dark_share=max_dark_share,
                         max_bright_share=max_bright_share,
+                        crop=crop,
                     ),
                     "extract_frames",
                     settings,
@@ -123,6 +126,7 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
                         exported=exported.outputs["exported"],
                         epochs=epochs,
                         seed=seed,
+                        crop=crop,
                     ),
                     "train_model",
                     settings,

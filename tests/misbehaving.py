@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from components.contracts import ClipError, Reason
+from components.errors import ContractError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -26,6 +27,10 @@ def behave(path: Path, *, count: int = 3) -> Results:
 
 def tell_environment(path: Path) -> dict[str, Any]:
     return {"environment": sorted(os.environ), "pid": os.getpid()}
+
+
+def cannot_prepare() -> None:
+    raise ContractError("something is not installed: install it")
 
 
 def refuse(path: Path) -> Results:

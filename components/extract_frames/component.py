@@ -14,6 +14,7 @@ def extract_frames(
     near_duplicate_bits: int = 2,
     max_dark_share: float = 0.9,
     max_bright_share: float = 0.5,
+    crop: str = "face",
 ) -> None:
     """Turn the clips of one shard into 224x224 JPEG frames with a measure of their quality.
 
@@ -44,6 +45,8 @@ def extract_frames(
         max_bright_share: Frames are dropped as over-exposed when a larger part of their middle is
             white (luma of 250 or more). Of the synthetic heads nothing is. 0.5 drops 75 % of them
             when they are exposed 4 stops more, 8 % at 2, none at 1. 1 keeps all.
+        crop: face to cut out the head, with the whole square where no face is found, or none for
+            the whole square throughout. What a model is asked about later has to be cut likewise.
     """
     import shutil
     from pathlib import Path
@@ -58,6 +61,7 @@ def extract_frames(
         Path(frames.path),
         shard=shard,
         frames_per_second=frames_per_second,
+        crop=crop,
         limits=Limits(min_sharpness, near_duplicate_bits, max_dark_share, max_bright_share),
         today=utc_today(),
     )

@@ -7,13 +7,16 @@ always agree with themselves on what a damaged clip shows.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Final
 
-from components.contracts import ClipError, Reason
+from components.contracts import ClipError, Crop, Reason
 from components.extract_frames.frame import Frame
+from components.extract_frames.head import HeadDetector, HeadTracker, head_square
 from components.extract_frames.picture import (
     Picture,
     UprightPicture,
+    difference_hash,
     display_matrix,
     encode_jpeg,
     measure,
@@ -34,27 +37,23 @@ _MAX_DECODED_RATE: Final = 240
 """Frames a second of the longest clip, after which decoding ends: time stamps can stand still."""
 
 
+@functools.cache
+def load_detector() -> HeadDetector:
+    """Load what finds heads, once a process.
+
+    Raises:
+        DetectorError: it is not installed.
+        DigestError: it is another one.
+    """
+    return HeadDetector()
+
+
 def decode(
-    path: Path, *, is_still: bool, frames_per_second: float, max_duration_s: float
+    path: Path, *, is_still: bool, frames_per_second: float, max_duration_s: float, crop: str
 ) -> Generator[bytes, None, dict[str, str | None]]:
-    """Decode a clip or a still; a task of `components.guard`, see `decode_clip`.
+    """Decode a clip or a still; a task of `components.guard`.
 
     Of a still the one frame has index 0 and time 0.
-    """
-    if not is_still:
-        return (
-            yield from decode_clip(
-                path, frames_per_second=frames_per_second, max_duration_s=max_duration_s
-            )
-        )
-    yield frame_of(UprightPicture(decode_still(path)), index=0, time_s=0.0).pack()
-    return {"cut_short": None}
-
-
-def decode_clip(
-    path: Path, *, frames_per_second: float, max_duration_s: float
-) -> Generator[bytes, None, dict[str, str | None]]:
-    """Decode a clip.
 
     Yields:
         Packed frames.
@@ -63,9 +62,15 @@ def decode_clip(
         `cut_short`: why a part of the clip was left out, None if none was.
 
     Raises:
-        ClipError: as `ClipDecoder.frames`.
+        ClipError: as `ClipDecoder.frames` or `decode_still`.
     """
-    decoder = ClipDecoder(path, frames_per_second=frames_per_second, max_duration_s=max_duration_s)
+    heads = HeadTracker(load_detector()) if crop == Crop.FACE else None
+    if is_still:
+        yield frame_of(UprightPicture(decode_still(path)), heads, index=0, time_s=0.0).pack()
+        return {"cut_short": None}
+    decoder = ClipDecoder(
+        path, frames_per_second=frames_per_second, max_duration_s=max_duration_s, heads=heads
+    )
     for frame in decoder.frames():
         yield frame.pack()
     return {"cut_short": decoder.cut_short}
@@ -79,9 +84,24 @@ class ClipDecoder:
         cut_short: why a part of the clip was left out; None if none was.
     """
 
-    def __init__(self, path: Path, *, frames_per_second: float, max_duration_s: float) -> None:
-        """Prepare to sample `frames_per_second` of at most `max_duration_s` of a local file."""
+    def __init__(
+        self,
+        path: Path,
+        *,
+        frames_per_second: float,
+        max_duration_s: float,
+        heads: HeadTracker | None = None,
+    ) -> None:
+        """Prepare to sample a local file.
+
+        Args:
+            path: of the clip.
+            frames_per_second: samples a second.
+            max_duration_s: what comes after it is left out.
+            heads: finds the head to cut out; None to take the square in the middle whole.
+        """
         self._path = path
+        self._heads = heads
         self._rate = frames_per_second
         self._max_duration_s = max_duration_s
         self._damaged = False
@@ -117,7 +137,7 @@ class ClipDecoder:
             if self.sampled == 0:
                 matrix = display_matrix(decoded)
             picture = Picture(decoded, pixel_aspect, matrix)
-            frame = frame_of(picture, index=self.sampled, time_s=time_s)
+            frame = frame_of(picture, self._heads, index=self.sampled, time_s=time_s)
             self.sampled += 1
             yield frame
 
@@ -161,9 +181,15 @@ class ClipDecoder:
             yield from packet.decode()
 
 
-def frame_of(picture: Picture, *, index: int, time_s: float) -> Frame:
-    """What is kept of a picture, whether it comes from a clip or is a still."""
-    image = picture.square()
+def frame_of(picture: Picture, heads: HeadTracker | None, *, index: int, time_s: float) -> Frame:
+    """What is kept of a picture, whether it comes from a clip or is a still.
+
+    The hash is always that of the whole square: that of a crop would change with the detector's
+    trembling too, and a head that holds still would not look like itself.
+    """
+    whole = picture.square()
+    head = None if heads is None else heads.find(whole, time_s)
+    image = whole if head is None else picture.square(head_square(head.box, 1, 1))
     quality = measure(image)
     return Frame(
         index=index,
@@ -172,8 +198,9 @@ def frame_of(picture: Picture, *, index: int, time_s: float) -> Frame:
         brightness=quality.brightness,
         dark_share=quality.dark_share,
         bright_share=quality.bright_share,
-        dhash=quality.dhash,
+        dhash=difference_hash(whole),
         jpeg=encode_jpeg(image),
+        face_box=None if head is None else head.box,
     )
 
 

@@ -30,6 +30,7 @@ from components.contracts import (
     STILLS_CODEC,
     STILLS_FILE,
     ClipError,
+    Crop,
     Reason,
     Reject,
     rejects_table,
@@ -79,6 +80,8 @@ class Extracted:
         frames_dropped_bright: frames not written, being over-exposed.
         frames_dropped_blurred: frames not written, being blurred.
         frames_dropped_near_duplicate: frames not written, being like one that was.
+        frames_cropped: frames written that show the head alone.
+        frames_without_face: frames written that show the whole square, as no face was found in it.
         stills: stills that gave a frame; they are counted among the frames sampled too.
         rejects_by_reason: clips, albums and single stills that gave none, by `Reason`.
         seconds: how long it took.
@@ -92,6 +95,8 @@ class Extracted:
     frames_dropped_bright: int = 0
     frames_dropped_blurred: int = 0
     frames_dropped_near_duplicate: int = 0
+    frames_cropped: int = 0
+    frames_without_face: int = 0
     stills: int = 0
     rejects_by_reason: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
@@ -118,6 +123,7 @@ def extract(
     frames_per_second: float,
     limits: Limits,
     today: date,
+    crop: str = Crop.NONE,
     max_duration_s: float = MAX_DURATION_S,
     guard: GuardLimits = DEFAULT_GUARD,
     decoders: int | None = None,
@@ -131,6 +137,7 @@ def extract(
         frames_per_second: samples a second of video, above 0 and up to MAX_FRAMES_PER_SECOND.
         limits: what a frame has to be like, see `selection.Selection`.
         today: the day on which consent still has to hold.
+        crop: which part of the square in the middle a frame shows, a `Crop`.
         max_duration_s: where a clip is cut short, whatever its file says of its length.
         guard: what one clip may cost.
         decoders: decoding processes; None for one a processor.
@@ -145,8 +152,11 @@ def extract(
             f"frames_per_second is {frames_per_second}; it has to be above 0 and up to "
             f"{MAX_FRAMES_PER_SECOND:g}"
         )
+    if crop not in set(Crop):
+        raise ContractError(f"crop is {crop!r}; it has to be {' or '.join(Crop)}")
     limits.check()
-    settings = Settings(frames_per_second, max_duration_s, limits, guard, decoders or usable_cpus())
+    workers = decoders or usable_cpus()
+    settings = Settings(frames_per_second, max_duration_s, limits, Crop(crop), guard, workers)
     started = time.monotonic()
     with (
         step(STEP, str(shard)) as progress,
@@ -157,7 +167,7 @@ def extract(
         parquet_writer(work / CLIP_QUALITY_FILE, CLIP_QUALITY) as quality_writer,
     ):
         progress.expect(_count_clips(table, shard), "clips")
-        writer = _Writer(frames_writer, rejects_writer, quality_writer)
+        writer = _Writer(frames_writer, rejects_writer, quality_writer, settings.crop)
         clips_of_shard = _with_stills(_clips_of(table, shard), clips / STILLS_FILE)
         for decoded in decode_in_order(
             clips_of_shard, settings, work, partial(check_consent, today=today)
@@ -176,11 +186,16 @@ class _Writer:
     """Writes what came of clip after clip, and counts it."""
 
     def __init__(
-        self, frames: pq.ParquetWriter, rejects: pq.ParquetWriter, quality: pq.ParquetWriter
+        self,
+        frames: pq.ParquetWriter,
+        rejects: pq.ParquetWriter,
+        quality: pq.ParquetWriter,
+        crop: Crop,
     ) -> None:
         self._frames = frames
         self._rejects = rejects
         self._quality = quality
+        self._crop = crop
         self.result = Extracted()
 
     def take(self, decoded: Decoded) -> None:
@@ -211,10 +226,14 @@ class _Writer:
 
     def _write(self, clip: dict[str, Any], group: list[Frame]) -> None:
         of_clip = {name: clip[name] for name in _CLIP_COLUMNS}
-        rows = [{**of_clip, **asdict(frame), "face_box": None} for frame in group]
+        rows = [{**of_clip, **asdict(frame)} for frame in group]
         # The schema leaves out the measures that nobody asks for after the selection.
         self._frames.write_table(pa.Table.from_pylist(rows, schema=FRAMES))
         self.result.frames += len(group)
+        if self._crop is Crop.FACE:
+            without = sum(frame.face_box is None for frame in group)
+            self.result.frames_without_face += without
+            self.result.frames_cropped += len(group) - without
 
 
 def check_consent(clip: dict[str, Any], today: date) -> None:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import math
 import struct
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Final
 
 from components.contracts import ClipError, Reason
+from components.extract_frames.region import Region
 
 MAX_JPEG_BYTES: Final = 1 << 20
 """A 224x224 JPEG takes about a hundredth of that."""
 
-_HEAD: Final = struct.Struct("<idddddQ")
+_HEAD: Final = struct.Struct("<iddddd4dQ")
+_NO_BOX: Final = (math.nan,) * 4
 _JPEG_START: Final = b"\xff\xd8\xff"
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One sampled frame; `picture.Quality` says what is measured of it."""
+    """One sampled frame; `contracts.FRAMES` and `picture.Quality` say what its values are."""
 
     index: int
     time_s: float
@@ -28,11 +30,13 @@ class Frame:
     bright_share: float
     dhash: int
     jpeg: bytes
+    face_box: Region | None = None
 
     def pack(self) -> bytes:
         """As bytes."""
         numbers = (self.sharpness, self.brightness, self.dark_share, self.bright_share)
-        return _HEAD.pack(self.index, self.time_s, *numbers, self.dhash) + self.jpeg
+        box = _NO_BOX if self.face_box is None else astuple(self.face_box)
+        return _HEAD.pack(self.index, self.time_s, *numbers, *box, self.dhash) + self.jpeg
 
     @classmethod
     def unpack(cls, message: bytes) -> Frame:
@@ -44,8 +48,10 @@ class Frame:
         jpeg = message[_HEAD.size :]
         if not jpeg.startswith(_JPEG_START) or len(jpeg) > MAX_JPEG_BYTES:
             raise ClipError(Reason.DECODER_CRASHED, "the decoder gave something else than a frame")
-        index, time_s, *measures, dhash = _HEAD.unpack_from(message)
-        if index < 0 or not all(map(math.isfinite, (time_s, *measures))):
+        index, time_s, *measures, x, y, width, height, dhash = _HEAD.unpack_from(message)
+        box = None if math.isnan(x) else Region(x, y, width, height)
+        told = (time_s, *measures, *(() if box is None else astuple(box)))
+        if index < 0 or not all(map(math.isfinite, told)):
             raise ClipError(Reason.DECODER_CRASHED, "the decoder gave a frame with odd numbers")
         sharpness, brightness, dark_share, bright_share = measures
-        return cls(index, time_s, sharpness, brightness, dark_share, bright_share, dhash, jpeg)
+        return cls(index, time_s, sharpness, brightness, dark_share, bright_share, dhash, jpeg, box)

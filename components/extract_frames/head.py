@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 
 from components.errors import DetectorError, DigestError
+from components.extract_frames.region import Region
 from components.silent_openvino import load_openvino
 
 if TYPE_CHECKING:
@@ -58,16 +59,6 @@ _ABOVE: Final = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
-    """A rectangle in parts of a picture's width and height, from its top left corner."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-
-@dataclass(frozen=True, slots=True)
 class Head:
     """A face that was found.
 
@@ -77,7 +68,7 @@ class Head:
         keypoints: (x, y) of each of KEYPOINTS, in parts of the picture.
     """
 
-    box: Box
+    box: Region
     score: float
     keypoints: tuple[tuple[float, float], ...]
 
@@ -162,7 +153,7 @@ class HeadTracker:
         return self._last
 
 
-def head_square(box: Box, width: int, height: int, margin: float = DEFAULT_MARGIN) -> Box:
+def head_square(box: Region, width: int, height: int, margin: float = DEFAULT_MARGIN) -> Region:
     """The square around a head, hair and chin inside, moved as far as it has to be to stay inside.
 
     Four fifths of what it is higher than the box lie above it, where the hair is. It is never
@@ -184,7 +175,7 @@ def head_square(box: Box, width: int, height: int, margin: float = DEFAULT_MARGI
     top = box.y * height - _ABOVE * spare
     left = min(max(left, 0.0), width - side)
     top = min(max(top, 0.0), height - side)
-    return Box(left / width, top / height, side / width, side / height)
+    return Region(left / width, top / height, side / width, side / height)
 
 
 def anchors() -> Floats:
@@ -265,7 +256,7 @@ def _overlap(boxes: Floats) -> Floats:
 def _head(box: Floats, score: float) -> Head:
     (x, y), (width, height), *points = box.tolist()
     return Head(
-        Box(x - width / 2, y - height / 2, width, height),
+        Region(x - width / 2, y - height / 2, width, height),
         score,
         tuple((across, down) for across, down in points),
     )

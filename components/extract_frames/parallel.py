@@ -15,7 +15,7 @@ from functools import partial
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, Final, Self
 
-from components.contracts import SECONDS_A_STILL, ClipError, Reason
+from components.contracts import SECONDS_A_STILL, ClipError, Crop, Reason
 from components.extract_frames.clip_quality import ClipQuality
 from components.extract_frames.frame import Frame
 from components.extract_frames.selection import Fault, Limits, Selection
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     """A row of the clips table."""
 
 _TASK: Final = "components.extract_frames.decode:decode"
+_PREPARE: Final = "components.extract_frames.decode:load_detector"
 _IN_MEMORY_BYTES: Final = 4 << 20
 """Of a clip's frames; what is more goes to disk."""
 _LONGEST_WAIT_S: Final = 3600.0
@@ -50,6 +51,7 @@ class Settings:
         frames_per_second: samples a second of video.
         max_duration_s: where a clip is cut short.
         limits: what a frame has to be like.
+        crop: which part of the square a frame shows.
         guard: what one clip may cost.
         workers: clips at a time.
     """
@@ -57,6 +59,7 @@ class Settings:
     frames_per_second: float
     max_duration_s: float
     limits: Limits
+    crop: Crop
     guard: GuardLimits
     workers: int
 
@@ -123,7 +126,9 @@ def decode_in_order(
         SourceError: the storage does not work.
         GuardError: there is no decoding process.
     """
-    with guarded_threads(_TASK, settings.guard, settings.workers) as (threads, guards):
+    prepare = _PREPARE if settings.crop is Crop.FACE else ""
+    pools = guarded_threads(_TASK, settings.guard, settings.workers, prepare)
+    with pools as (threads, guards):
         waiting: deque[Future[Decoded]] = deque()
         for clip, stills in clips:
             task = partial(_decode, clip, stills, guards, settings, scratch, admit)
@@ -177,6 +182,7 @@ def _frames_of(path: Path, guard: Guard, settings: Settings, *, is_still: bool) 
         is_still=is_still,
         frames_per_second=settings.frames_per_second,
         max_duration_s=settings.max_duration_s,
+        crop=settings.crop,
     ):
         yield Frame.unpack(message)
 

@@ -10,6 +10,7 @@ def train_model(
     exported: dsl.Input[dsl.Artifact],
     epochs: int,
     seed: int,
+    crop: str,
     model: dsl.Output[dsl.Model],
     metrics: dsl.Output[dsl.Metrics],
     confusion: dsl.Output[dsl.ClassificationMetrics],
@@ -22,6 +23,7 @@ def train_model(
         exported: What export_backbones wrote.
         epochs: Passes over the features at the most; it stops early.
         seed: Of everything random.
+        crop: How extract_frames cut its frames; stands in the lineage, for whoever asks the model.
         model: model.keras, model.tflite, classes, metrics, curves and lineage.
         metrics: Accuracy, speed and size.
         confusion: True role against predicted role, per transaction.
@@ -34,7 +36,7 @@ def train_model(
     from components.train_model.train import Recipe, train_model
 
     output = Path(model.path)
-    recipe = Recipe(backbone, epochs, seed)
+    recipe = Recipe(backbone, epochs, seed, crop)
     measured = train_model(Path(dataset.path), Path(exported.path), recipe, output)
     model.metadata.update(backbone=backbone, status=measured["status"])
     for name, value in flat_numbers(measured):

@@ -65,11 +65,13 @@ class Recipe:
         backbone: a name that stands in the dataset and among the exported backbones.
         epochs: passes over the features at the most.
         seed: of everything random.
+        crop: how the frames were cut, a `Crop`; what the model is asked about has to be cut so.
     """
 
     backbone: str
     epochs: int
     seed: int
+    crop: str
 
 
 @dataclass(frozen=True)

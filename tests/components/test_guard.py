@@ -158,6 +158,13 @@ def test_a_child_that_does_not_start_is_no_clip_s_fault(path: Path) -> None:
         guard.call(path)
 
 
+def test_what_a_child_cannot_load_is_said(path: Path) -> None:
+    prepare = "tests.misbehaving:cannot_prepare"
+    guard = Guard("tests.misbehaving:behave", LIMITS, prepare)
+    with guard, pytest.raises(GuardError, match="not installed: install it"):
+        guard.call(path)
+
+
 def test_threads_share_a_pool(path: Path) -> None:
     with (
         GuardPool("tests.misbehaving:tell_environment", LIMITS, 2) as guards,

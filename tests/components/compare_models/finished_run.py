@@ -42,6 +42,8 @@ BY_SESSION = {
 EXTRACTION = {
     "frames_sampled": 6000,
     "frames": 4321,
+    "frames_cropped": 0,
+    "frames_without_face": 0,
     "frames_dropped_dark": 12,
     "frames_dropped_bright": 0,
     "frames_dropped_blurred": 345,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from components.artifacts import write_json
+from components.artifacts import read_json, write_json
 from components.compare_models.leaderboard import make_leaderboard
 from components.compare_models.report import OPTIMISTIC, render_report
 from components.contracts import CONFUSION_FILE, CURVES_FILE, SOURCE_FILE, Reason, Reject
@@ -270,6 +270,17 @@ def test_it_says_what_became_of_the_sampled_frames(render):
     assert "6 000 frames sampled, 4 321 kept" in words
     assert "Under-exposed 12 Over-exposed 0 Blurred 345" in words
     assert "Near-duplicate of a kept frame of the clip 1 322" in words
+
+
+def test_the_crop_that_was_used_is_said(render):
+    def crop(_, audit):
+        source = read_json(audit / SOURCE_FILE)
+        source["extraction"].update(frames_cropped=4300, frames_without_face=21)
+        write_json(audit / SOURCE_FILE, source)
+
+    assert "crop=none : they show the whole square" in words_of(render(succeeded("A")))
+    words = words_of(render(succeeded("A"), change=crop))
+    assert "crop=face : 4 300 of the frames kept show the head alone; in 21 no face" in words
 
 
 def test_a_source_that_does_not_say_what_became_of_its_frames_is_refused(render):

@@ -235,6 +235,37 @@ def test_every_clip_with_frames_is_measured_and_no_reject_is(cohort: Cohort) -> 
     assert [row["clip_id"] for row in run.quality()] == [run.frames()[0]["clip_id"]]
 
 
+def test_with_crop_face_a_frame_shows_the_head_alone_and_says_where_it_was(heads: Cohort) -> None:
+    run = Run(heads)
+    whole = run.extract(limits=Limits())
+    brightness = [frame["brightness"] for frame in run.frames()]
+    cropped = run.extract(limits=Limits(), crop="face")
+    boxes = [frame["face_box"] for frame in run.frames()]
+    assert (whole.frames_cropped, whole.frames_without_face) == (0, 0)
+    assert (cropped.frames_cropped, cropped.frames_without_face) == (60, 0)
+    assert all(0 < box["width"] < 0.8 and -0.1 < box["x"] < 0.9 for box in boxes)
+    assert [frame["brightness"] for frame in run.frames()] != brightness
+
+
+def test_where_no_face_is_found_the_whole_square_stays_and_is_counted(cohort: Cohort) -> None:
+    write_video(cohort.person("p1").path("p1.mp4"), plain(15))
+    run = Run(cohort)
+    run.extract(limits=Limits())
+    whole = [frame["jpeg"] for frame in run.frames()]
+    result = run.extract(limits=Limits(), crop="face")
+    assert [frame["jpeg"] for frame in run.frames()] == whole
+    assert (result.frames_cropped, result.frames_without_face) == (0, len(whole))
+
+
+def test_how_alike_frames_are_does_not_depend_on_the_crop(heads: Cohort) -> None:
+    run = Run(heads)
+    hashes = []
+    for crop in ("none", "face"):
+        run.extract(limits=Limits(), crop=crop)
+        hashes.append([frame["dhash"] for frame in run.frames()])
+    assert hashes[0] == hashes[1]
+
+
 def test_the_counts_of_a_shard_add_up(cohort: Cohort) -> None:
     cohort.person("p1")
     for name, seed in (("a", 0), ("b", 1)):
@@ -425,6 +456,7 @@ def test_a_shard_of_rejects_alone_is_no_error(cohort: Cohort) -> None:
         {"frames_per_second": 61.0},
         {"limits": Limits(min_sharpness=-1.0)},
         {"limits": Limits(near_duplicate_bits=65)},
+        {"crop": "nose"},
     ],
 )
 def test_a_senseless_parameter_is_refused(cohort: Cohort, wrong: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from components.contracts import ClipError, Reason
 from components.extract_frames.frame import MAX_JPEG_BYTES, Frame
+from components.extract_frames.region import Region
 
 NUMBERS = st.floats(0, 1e6)
 FRAMES = st.builds(
@@ -23,6 +24,7 @@ FRAMES = st.builds(
     bright_share=NUMBERS,
     dhash=st.integers(0, (1 << 64) - 1),
     jpeg=st.binary(max_size=100).map(b"\xff\xd8\xff".__add__),
+    face_box=st.none() | st.builds(Region, *[st.floats(-2, 2)] * 4),
 )
 
 
@@ -45,6 +47,8 @@ def test_anything_else_is_refused(message: bytes) -> None:
         Frame(0, math.nan, 0, 0, 0, 0, 0, b"\xff\xd8\xff"),
         Frame(0, 0, math.inf, 0, 0, 0, 0, b"\xff\xd8\xff"),
         Frame(0, 0, 0, 0, 0, 0, 0, b"GIF89a"),
+        Frame(0, 0, 0, 0, 0, 0, 0, b"\xff\xd8\xff", Region(0, 0, math.nan, 1)),
+        Frame(0, 0, 0, 0, 0, 0, 0, b"\xff\xd8\xff", Region(0, 0, 1, math.inf)),
         Frame(0, 0, 0, 0, 0, 0, 0, b"\xff\xd8\xff" + bytes(MAX_JPEG_BYTES)),
     ],
 )
@@ -55,4 +59,4 @@ def test_a_frame_that_cannot_be_is_refused(frame: Frame) -> None:
 
 def test_a_message_is_read_to_its_last_byte() -> None:
     frame = Frame(0, 0, 0, 0, 0, 0, 0, b"\xff\xd8\xff")
-    assert len(frame.pack()) == struct.calcsize("<idddddQ") + 3
+    assert len(frame.pack()) == struct.calcsize("<iddddd4dQ") + 3

@@ -18,10 +18,10 @@ from components.extract_frames.head import (
     INPUT_SIZE,
     KEYPOINTS,
     MAX_REUSED_S,
-    Box,
     Head,
     HeadDetector,
     HeadTracker,
+    Region,
     anchors,
     decode,
     head_square,
@@ -50,7 +50,7 @@ def _noise(seed: int) -> np.ndarray:
 
 
 def _head(x: float, y: float, size: float, score: float = 0.9) -> Head:
-    return Head(Box(x, y, size, size), score, ((0.0, 0.0),) * len(KEYPOINTS))
+    return Head(Region(x, y, size, size), score, ((0.0, 0.0),) * len(KEYPOINTS))
 
 
 def _candidate(x: float, y: float, size: float) -> np.ndarray:
@@ -234,7 +234,7 @@ class TestTracker:
 sides = st.integers(1, 4000)
 shares = st.floats(0.01, 1.5)
 places = st.floats(-0.5, 1.0)
-boxes = st.builds(Box, places, places, shares, shares)
+boxes = st.builds(Region, places, places, shares, shares)
 margins = st.floats(0, 2)
 
 
@@ -270,12 +270,12 @@ class TestHeadSquare:
         assert square.width * width == pytest.approx(min(wanted, width, height))
 
     def test_leaves_more_room_above_the_face_than_below(self):
-        box = Box(0.4, 0.4, 0.2, 0.2)
+        box = Region(0.4, 0.4, 0.2, 0.2)
         square = head_square(box, 100, 100, 0.5)
         above = box.y - square.y
         below = square.y + square.height - box.y - box.height
         assert above == pytest.approx(4 * below)
 
     def test_is_in_the_middle_of_the_face_across(self):
-        square = head_square(Box(0.4, 0.4, 0.2, 0.2), 200, 100, 0.5)
+        square = head_square(Region(0.4, 0.4, 0.2, 0.2), 200, 100, 0.5)
         assert square.x + square.width / 2 == pytest.approx(0.5)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from components.contracts import ClipError, Reason
+from components.contracts import ClipError, Crop, Reason
 from components.errors import SourceError
 from components.extract_frames import parallel
 from components.extract_frames.parallel import Settings, decode_in_order
@@ -28,7 +28,7 @@ def row(path: Path) -> tuple[Clip, None]:
 
 
 def settings(workers: int = 2, **guard: Any) -> Settings:
-    return Settings(10.0, 300.0, Limits(), GuardLimits(**guard), workers)
+    return Settings(10.0, 300.0, Limits(), Crop.NONE, GuardLimits(**guard), workers)
 
 
 def admit_all(clip: Clip) -> None:

@@ -63,7 +63,7 @@ def inputs(tmp_path_factory):
 
 
 def train(inputs, output, **options):
-    recipe = Recipe(BACKBONE, **{"epochs": 2, "seed": 0, **options})
+    recipe = Recipe(BACKBONE, **{"epochs": 2, "seed": 0, "crop": "none", **options})
     return train_model(inputs / "dataset", inputs / "exported", recipe, output)
 
 
