@@ -272,13 +272,16 @@ def test_it_says_what_became_of_the_sampled_frames(render):
     assert "Near-duplicate of a kept frame of the clip 1 322" in words
 
 
-def test_the_crop_that_was_used_is_said(render):
+def test_frames_that_show_the_whole_square_are_said_to(render):
+    assert "crop=none : they show the whole square" in words_of(render(succeeded("A")))
+
+
+def test_frames_that_show_the_head_are_counted_and_those_without_a_face(render):
     def crop(_, audit):
         source = read_json(audit / SOURCE_FILE)
         source["extraction"].update(frames_cropped=4300, frames_without_face=21)
         write_json(audit / SOURCE_FILE, source)
 
-    assert "crop=none : they show the whole square" in words_of(render(succeeded("A")))
     words = words_of(render(succeeded("A"), change=crop))
     assert "crop=face : 4 300 of the frames kept show the head alone; in 21 no face" in words
 
