@@ -9,7 +9,7 @@ BIN := $(ENVIRONMENT)/bin
 LOCKED := $(ENVIRONMENT)/.locked
 READY := $(ENVIRONMENT)/.ready
 
-.PHONY: help demo test lint format compile-pipeline lock clean
+.PHONY: help demo test bench-ingest lint format compile-pipeline lock clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ demo: $(READY) ## Make a synthetic cohort, train on it, show the leaderboard (OU
 
 test: $(READY) ## Run every test, the end-to-end one included
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+bench-ingest: $(READY) ## Ingest 1,000 and 10,000 small clips from a folder and from Azurite; prints one JSON line
+	@$(BIN)/python benchmarks/ingest.py
 
 lint: $(READY) ## Check style, types and the layering of the modules
 	@$(BIN)/ruff check .

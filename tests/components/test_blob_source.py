@@ -41,7 +41,7 @@ def files_in(container: ContainerClient, prefix: str = "") -> list[SourceFile]:
 
 def put_raw(azurite: Azurite, container: ContainerClient, path: str) -> None:
     """Upload under a name that clients would tidy up on the way."""
-    azurite.upload_many(container.container_name, [path])
+    azurite.upload_many(container.container_name, {path: b"x"})
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def crowd(azurite: Azurite) -> Iterator[ContainerClient]:
     """A container with more blobs than fit on a page."""
     with azurite.service as service:
         made = service.create_container("crowd")
-        azurite.upload_many("crowd", [f"videos/p{number:05d}.mp4" for number in range(MANY)])
+        azurite.upload_many("crowd", {f"videos/p{number:05d}.mp4": b"x" for number in range(MANY)})
         yield made
 
 

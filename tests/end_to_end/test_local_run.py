@@ -25,6 +25,7 @@ from components.register_model.registry import CHAMPION, MODEL_NAME, fetch_model
 from components.synthesize_cohort import CohortOptions, synthesize_cohort
 from pipelines.local import local_registry, run_training
 from pipelines.placement import PLACEMENTS
+from tests.stills import film_to_stills
 
 COHORT = CohortOptions(students=3, staff=1, visitors=3, seconds=2.0, size=96, fps=10)
 BACKBONES = ["EfficientNetLite0", "MobileNetV2"]  # the second has no weights here: it must fail
@@ -40,8 +41,11 @@ def source(folder):
     cohort = folder / "cohort"
     synthesize_cohort(cohort, COHORT)
     (cohort / "videos" / "nobody.mp4").write_bytes(b"not in the roster")
-    person = sorted((cohort / "videos").iterdir())[1]
-    (person / "s9.mp4").write_bytes(b"no video")
+    first, second = sorted(path for path in (cohort / "videos").iterdir() if path.is_dir())[:2]
+    (second / "s9.mp4").write_bytes(b"no video")
+    for clip in [*sorted(first.glob("*.mp4")), min(second.glob("*.mp4"))]:
+        film_to_stills(clip, cohort / "images" / clip.parent.name / clip.stem)
+    (cohort / "images" / first.name / "bad.png").write_bytes(b"no picture")
     return cohort
 
 
@@ -100,7 +104,11 @@ def test_the_split_is_by_session_and_some_visitors_are_strangers(done):
 def test_every_bad_clip_is_among_the_rejects(done):
     with (done.output / "rejects.csv").open(encoding="utf-8") as stream:
         reasons = {Path(row["uri"]).name: row["reason"] for row in csv.DictReader(stream)}
-    assert reasons == {"nobody.mp4": "not_in_roster", "s9.mp4": "unreadable"}
+    assert reasons == {
+        "nobody.mp4": "not_in_roster",
+        "s9.mp4": "unreadable",
+        "bad.png": "unreadable",
+    }
 
 
 def test_the_champion_is_registered_and_comes_back_whole(done, arguments, tmp_path):
