@@ -34,7 +34,7 @@ from components.contracts import (
 )
 from components.cpus import usable_cpus
 from components.errors import ContractError
-from components.extract_frames.parallel import Settings, decode_in_order
+from components.extract_frames.parallel import STILLS, Settings, decode_in_order
 from components.extract_frames.selection import Fault, Limits
 from components.extract_frames.stills_reader import StillsReader
 from components.guard import GuardLimits
@@ -184,7 +184,7 @@ class _Writer:
         if decoded.error is not None:
             self._reject(decoded.clip["uri"], decoded.clip["clip_id"], decoded.error)
             return
-        if decoded.stills is not None:
+        if STILLS in decoded.clip:
             self.result.stills += decoded.sampled
         frames = decoded.frames()
         while group := list(islice(frames, _ROWS_IN_A_GROUP)):
@@ -234,9 +234,7 @@ def _count_clips(table: pq.ParquetFile, shard: int) -> int:
     return count
 
 
-def _with_stills(
-    clips: Iterator[dict[str, Any]], path: Path
-) -> Iterator[tuple[dict[str, Any], pa.Table | None]]:
+def _with_stills(clips: Iterator[dict[str, Any]], path: Path) -> Iterator[dict[str, Any]]:
     """Give each album its rows of the stills table, which has the albums in the same order.
 
     Raises:
@@ -245,11 +243,10 @@ def _with_stills(
     reader: StillsReader | None = None
     try:
         for clip in clips:
-            if clip["codec"] != STILLS_CODEC:
-                yield clip, None
-                continue
-            reader = reader or StillsReader(path)
-            yield clip, reader.take(clip["clip_id"])
+            if clip["codec"] == STILLS_CODEC:
+                reader = reader or StillsReader(path)
+                clip[STILLS] = reader.take(clip["clip_id"])
+            yield clip
     finally:
         if reader is not None:
             reader.close()

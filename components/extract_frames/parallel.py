@@ -11,7 +11,6 @@ import struct
 import tempfile
 from collections import Counter, deque
 from dataclasses import dataclass, field, replace
-from functools import partial
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, Final, Self
 
@@ -30,13 +29,14 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     Clip = dict[str, Any]
-    """A row of the clips table."""
+    """A row of the clips table; an album has its rows of the stills table under STILLS."""
 
 _TASK: Final = "components.extract_frames.decode:decode"
 _IN_MEMORY_BYTES: Final = 4 << 20
 """Of a clip's frames; what is more goes to disk."""
 _LONGEST_WAIT_S: Final = 3600.0
-"""For one clip: more than its download and its decoding may take together."""
+"""For one file: more than its download and its decoding may take together."""
+STILLS: Final = "stills"
 _STILLS_AT_ONCE: Final = 1024
 _LENGTH: Final = struct.Struct("<I")
 
@@ -67,7 +67,6 @@ class Decoded:
     Attributes:
         clip: its row in the clips table.
         spool: the frames that were kept, packed.
-        stills: of an album its rows of the stills table; None of a clip.
         error: why it gave no frames; None if it did.
         sampled: frames that were looked at.
         dropped: how many of them were dropped for what.
@@ -77,7 +76,6 @@ class Decoded:
 
     clip: Clip
     spool: IO[bytes]
-    stills: pa.Table | None = None
     error: ClipError | None = None
     sampled: int = 0
     dropped: Counter[Fault] = field(default_factory=Counter)
@@ -103,17 +101,14 @@ class Decoded:
 
 
 def decode_in_order(
-    clips: Iterable[tuple[Clip, pa.Table | None]],
-    settings: Settings,
-    scratch: Path,
-    admit: Callable[[Clip], None],
+    clips: Iterable[Clip], settings: Settings, scratch: Path, admit: Callable[[Clip], None]
 ) -> Iterator[Decoded]:
     """Decode clips, several at a time, and yield them in their order.
 
     Memory does not grow with the number of clips, nor with their length.
 
     Args:
-        clips: rows of the clips table, with the stills of those that are albums.
+        clips: rows of the clips table, albums with their stills.
         settings: how to decode.
         scratch: a folder for frames that wait.
         admit: called right before a clip is opened; raises `ClipError` if it may not be.
@@ -123,34 +118,37 @@ def decode_in_order(
         GuardError: there is no decoding process.
     """
     with guarded_threads(_TASK, settings.guard, settings.workers) as (threads, guards):
-        waiting: deque[Future[Decoded]] = deque()
-        for clip, stills in clips:
-            task = partial(_decode, clip, stills, guards, settings, scratch, admit)
-            waiting.append(threads.submit(task))
+        waiting: deque[tuple[Future[Decoded], int]] = deque()
+        for clip in clips:
+            future = threads.submit(_decode, clip, guards, settings, scratch, admit)
+            waiting.append((future, len(clip[STILLS]) if STILLS in clip else 1))
             if len(waiting) > settings.workers:
-                yield waiting.popleft().result(_LONGEST_WAIT_S)
+                yield _result(*waiting.popleft())
         while waiting:
-            yield waiting.popleft().result(_LONGEST_WAIT_S)
+            yield _result(*waiting.popleft())
+
+
+def _result(future: Future[Decoded], files: int) -> Decoded:
+    return future.result(_LONGEST_WAIT_S * files)
 
 
 def _decode(
     clip: Clip,
-    stills: pa.Table | None,
     guards: GuardPool,
     settings: Settings,
     scratch: Path,
     admit: Callable[[Clip], None],
 ) -> Decoded:
     spool = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES, dir=str(scratch))  # noqa: SIM115
-    decoded = Decoded(clip, spool, stills)
+    decoded = Decoded(clip, spool)
     try:
         admit(clip)
-        if stills is None:
+        if STILLS not in clip:
             with localise(clip["uri"], clip["etag"]) as path, guards.lend() as guard:
                 _select(decoded, _frames_of(path, guard, settings, is_still=False), settings)
                 decoded.is_cut_short = guard.returned.get("cut_short") is not None
         else:
-            _select(decoded, _frames_of_stills(decoded, stills, guards, settings), settings)
+            _select(decoded, _frames_of_stills(decoded, guards, settings), settings)
             if not decoded.sampled:
                 raise ClipError(Reason.NO_FRAMES, "none of its stills can be decoded")  # noqa: TRY301
     except ClipError as error:
@@ -186,10 +184,9 @@ def _frames_of(path: Path, guard: Guard, settings: Settings, *, is_still: bool) 
         yield Frame.unpack(message)
 
 
-def _frames_of_stills(
-    decoded: Decoded, stills: pa.Table, guards: GuardPool, settings: Settings
-) -> Iterator[Frame]:
+def _frames_of_stills(decoded: Decoded, guards: GuardPool, settings: Settings) -> Iterator[Frame]:
     """Decode still after still; one that gives no frame is noted and the others go on."""
+    stills: pa.Table = decoded.clip[STILLS]
     for batch in stills.to_batches(_STILLS_AT_ONCE):
         for still in batch.to_pylist():
             try:
