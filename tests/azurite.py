@@ -185,12 +185,13 @@ class Gate:
         return f"http://127.0.0.1:{self.port}/{ACCOUNT}"
 
     def downloads(self) -> list[Request]:
-        """The GETs of clips that came by."""
+        """The GETs of clips and stills that came by."""
         return [one for one in self.requests if _is_download(one.method, one.path)]
 
 
 def _is_download(method: str, path: str) -> bool:
-    return method == "GET" and "comp=list" not in path and "/videos/" in unquote(path)
+    below = any(f"/{folder}/" in unquote(path) for folder in ("videos", "images"))
+    return method == "GET" and "comp=list" not in path and below
 
 
 @contextlib.contextmanager
