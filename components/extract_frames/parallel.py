@@ -11,10 +11,12 @@ import struct
 import tempfile
 from collections import Counter, deque
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 from components.contracts import SECONDS_A_STILL, ClipError, Reason
+from components.extract_frames.clip_quality import ClipQuality
 from components.extract_frames.frame import Frame
 from components.extract_frames.selection import Fault, Limits, Selection
 from components.guard import Guard, GuardLimits, GuardPool, guarded_threads
@@ -29,14 +31,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     Clip = dict[str, Any]
-    """A row of the clips table; an album has its rows of the stills table under STILLS."""
+    """A row of the clips table."""
 
 _TASK: Final = "components.extract_frames.decode:decode"
 _IN_MEMORY_BYTES: Final = 4 << 20
 """Of a clip's frames; what is more goes to disk."""
 _LONGEST_WAIT_S: Final = 3600.0
 """For one file: more than its download and its decoding may take together."""
-STILLS: Final = "stills"
 _STILLS_AT_ONCE: Final = 1024
 _LENGTH: Final = struct.Struct("<I")
 
@@ -67,8 +68,9 @@ class Decoded:
     Attributes:
         clip: its row in the clips table.
         spool: the frames that were kept, packed.
+        quality: what those that were sampled are like.
+        stills: of an album its rows of the stills table; None of a clip.
         error: why it gave no frames; None if it did.
-        sampled: frames that were looked at.
         dropped: how many of them were dropped for what.
         is_cut_short: whether a part of the clip was left out.
         still_errors: URIs of stills that gave no frame, and why.
@@ -76,8 +78,9 @@ class Decoded:
 
     clip: Clip
     spool: IO[bytes]
+    quality: ClipQuality
+    stills: pa.Table | None = None
     error: ClipError | None = None
-    sampled: int = 0
     dropped: Counter[Fault] = field(default_factory=Counter)
     is_cut_short: bool = False
     still_errors: list[tuple[str, ClipError]] = field(default_factory=list)
@@ -101,14 +104,17 @@ class Decoded:
 
 
 def decode_in_order(
-    clips: Iterable[Clip], settings: Settings, scratch: Path, admit: Callable[[Clip], None]
+    clips: Iterable[tuple[Clip, pa.Table | None]],
+    settings: Settings,
+    scratch: Path,
+    admit: Callable[[Clip], None],
 ) -> Iterator[Decoded]:
     """Decode clips, several at a time, and yield them in their order.
 
     Memory does not grow with the number of clips, nor with their length.
 
     Args:
-        clips: rows of the clips table, albums with their stills.
+        clips: rows of the clips table, with the stills of those that are albums.
         settings: how to decode.
         scratch: a folder for frames that wait.
         admit: called right before a clip is opened; raises `ClipError` if it may not be.
@@ -119,9 +125,9 @@ def decode_in_order(
     """
     with guarded_threads(_TASK, settings.guard, settings.workers) as (threads, guards):
         waiting: deque[tuple[Future[Decoded], int]] = deque()
-        for clip in clips:
-            future = threads.submit(_decode, clip, guards, settings, scratch, admit)
-            waiting.append((future, len(clip[STILLS]) if STILLS in clip else 1))
+        for clip, stills in clips:
+            task = partial(_decode, clip, stills, guards, settings, scratch, admit)
+            waiting.append((threads.submit(task), 1 if stills is None else len(stills)))
             if len(waiting) > settings.workers:
                 yield _result(*waiting.popleft())
         while waiting:
@@ -134,22 +140,23 @@ def _result(future: Future[Decoded], files: int) -> Decoded:
 
 def _decode(
     clip: Clip,
+    stills: pa.Table | None,
     guards: GuardPool,
     settings: Settings,
     scratch: Path,
     admit: Callable[[Clip], None],
 ) -> Decoded:
     spool = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES, dir=str(scratch))  # noqa: SIM115
-    decoded = Decoded(clip, spool)
+    decoded = Decoded(clip, spool, ClipQuality(settings.limits), stills)
     try:
         admit(clip)
-        if STILLS not in clip:
+        if stills is None:
             with localise(clip["uri"], clip["etag"]) as path, guards.lend() as guard:
                 _select(decoded, _frames_of(path, guard, settings, is_still=False), settings)
                 decoded.is_cut_short = guard.returned.get("cut_short") is not None
         else:
-            _select(decoded, _frames_of_stills(decoded, guards, settings), settings)
-            if not decoded.sampled:
+            _select(decoded, _frames_of_stills(decoded, stills, guards, settings), settings)
+            if not decoded.quality.sampled:
                 raise ClipError(Reason.NO_FRAMES, "none of its stills can be decoded")  # noqa: TRY301
     except ClipError as error:
         decoded.error = error
@@ -161,14 +168,8 @@ def _decode(
 
 def _select(decoded: Decoded, frames: Iterable[Frame], settings: Settings) -> None:
     """Keep the frames that are as they have to be."""
-
-    def sampled() -> Iterator[Frame]:
-        for frame in frames:
-            decoded.sampled += 1
-            yield frame
-
     selection = Selection(settings.limits)
-    for frame in selection.select(sampled()):
+    for frame in selection.select(decoded.quality.watch(frames)):
         packed = frame.pack()
         decoded.spool.write(_LENGTH.pack(len(packed)) + packed)
     decoded.dropped = selection.dropped
@@ -184,9 +185,10 @@ def _frames_of(path: Path, guard: Guard, settings: Settings, *, is_still: bool) 
         yield Frame.unpack(message)
 
 
-def _frames_of_stills(decoded: Decoded, guards: GuardPool, settings: Settings) -> Iterator[Frame]:
+def _frames_of_stills(
+    decoded: Decoded, stills: pa.Table, guards: GuardPool, settings: Settings
+) -> Iterator[Frame]:
     """Decode still after still; one that gives no frame is noted and the others go on."""
-    stills: pa.Table = decoded.clip[STILLS]
     for batch in stills.to_batches(_STILLS_AT_ONCE):
         for still in batch.to_pylist():
             try:

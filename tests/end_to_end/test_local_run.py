@@ -23,6 +23,7 @@ from components.contracts import CLASSES_FILE, EDGE_MODEL_FILE, FRAME_SIZE, Clas
 from components.errors import RollcallError
 from components.register_model.registry import CHAMPION, MODEL_NAME, fetch_model
 from components.synthesize_cohort import CohortOptions, synthesize_cohort
+from pipelines import cli
 from pipelines.local import local_registry, run_training
 from pipelines.placement import PLACEMENTS
 from tests.stills import film_to_stills
@@ -46,6 +47,8 @@ def source(folder):
     for clip in [*sorted(first.glob("*.mp4")), min(second.glob("*.mp4"))]:
         film_to_stills(clip, cohort / "images" / clip.parent.name / clip.stem)
     (cohort / "images" / first.name / "bad.png").write_bytes(b"no picture")
+    with (cohort / "roster.csv").open("a", encoding="utf-8") as roster:
+        roster.write("never-came,student,2026-01-01,2099-12-31\n")
     return cohort
 
 
@@ -111,6 +114,34 @@ def test_every_bad_clip_is_among_the_rejects(done):
     }
 
 
+def test_everybody_in_the_roster_gets_a_verdict_and_advice(done, source):
+    with (done.output / "enrolment.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    with (source / "roster.csv").open(encoding="utf-8") as stream:
+        people = [row["person_id"] for row in csv.DictReader(stream)]
+    assert [row["person_id"] for row in rows] == people
+    assert (done.enrolled, done.to_record) == (0, len(people))
+    *filmed, absent = rows
+    assert absent["verdict"] == "none_usable"
+    assert all("clip_too_short" in row["verdict"].split() for row in filmed)  # of 2 s each
+    assert all("ten seconds" in row["advice"] for row in filmed)
+    assert {(row["sessions"], row["clips_accepted"]) for row in filmed} == {("2", "2")}
+    assert sum(int(row["clips_rejected"]) for row in rows) == 2  # nobody.mp4 is nobody's
+
+
+def test_the_report_lists_who_has_to_record_again(done):
+    report = (done.output / "report.html").read_text(encoding="utf-8")
+    enrolment = report[report.index('id="enrolment"') : report.index('id="rejects"')]
+    assert "<code>never-came</code>" in enrolment
+    assert "0 of 8 people in the roster are enrolled well enough" in enrolment
+
+
+def test_the_command_ends_with_how_many_have_to_record_again(done, capsys):
+    cli._show(done, done.output)
+    printed = capsys.readouterr().out
+    assert f"Enrolment: 0 good, 8 to record again, see {done.output / 'enrolment.csv'}" in printed
+
+
 def test_the_champion_is_registered_and_comes_back_whole(done, arguments, tmp_path):
     client = MlflowClient(arguments["registry"])
     version = client.get_model_version_by_alias(MODEL_NAME, CHAMPION)
@@ -152,6 +183,7 @@ def test_no_frame_is_left_behind(done):
     assert {path.name for path in done.output.iterdir()} == {
         ".lock",
         "champion",
+        "enrolment.csv",
         "leaderboard.json",
         "rejects.csv",
         "report.html",
