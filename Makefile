@@ -9,7 +9,7 @@ BIN := $(ENVIRONMENT)/bin
 LOCKED := $(ENVIRONMENT)/.locked
 READY := $(ENVIRONMENT)/.ready
 
-.PHONY: help demo test bench-extract lint format compile-pipeline lock clean
+.PHONY: help demo test bench-extract bench-ingest lint format compile-pipeline lock clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test: $(READY) ## Run every test, the end-to-end one included
 bench-extract: $(READY) ## Time the extraction of frames against FFmpeg; prints one JSON line
 	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/bench.txt
 	@$(BIN)/python benchmarks/extract.py
+
+bench-ingest: $(READY) ## Time ingest of 1,000 and 10,000 small clips; prints one JSON line
+	@$(BIN)/python benchmarks/ingest.py
 
 lint: $(READY) ## Check style, types and the layering of the modules
 	@$(BIN)/ruff check .

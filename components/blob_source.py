@@ -76,7 +76,8 @@ BACKOFF: Final[Mapping[str, Any]] = {
 """Pauses of about 3, 5, 9 and 17 seconds."""
 
 _SPARE_BYTES: Final = 64 << 20
-_BLOBS_IN_A_PAGE: Final = 5000
+_BLOBS_IN_A_PAGE: Final = 1000
+"""Of 5000 allowed: the SDK holds a page whole, at several kilobytes a blob."""
 _SCOPE: Final = "https://storage.azure.com/.default"
 
 

@@ -65,14 +65,14 @@ class Azurite:
                 name = f"{prefix}/{path.relative_to(folder).as_posix()}"
                 container.upload_blob(name, path.read_bytes(), overwrite=True)
 
-    def upload_many(self, container: str, names: list[str]) -> None:
-        """Upload tiny blobs without a client, which is slower and tidies up names on their way."""
+    def upload_many(self, container: str, contents: dict[str, bytes]) -> None:
+        """Upload small blobs without a client, which is slower and tidies up names on their way."""
         sas = self.sas(container, ends_in=timedelta(hours=1), permission="rlcw")
         headers = {"x-ms-blob-type": "BlockBlob", "x-ms-version": "2021-12-02"}
         with contextlib.closing(HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
-            for name in names:
+            for name, sent in contents.items():
                 path = f"/{ACCOUNT}/{container}/{name}?{sas}"
-                connection.request("PUT", path, b"x", headers)
+                connection.request("PUT", path, sent, headers)
                 answer = connection.getresponse()
                 content = answer.read()
                 assert answer.status == 201, content
@@ -185,12 +185,13 @@ class Gate:
         return f"http://127.0.0.1:{self.port}/{ACCOUNT}"
 
     def downloads(self) -> list[Request]:
-        """The GETs of clips that came by."""
+        """The GETs of clips and stills that came by."""
         return [one for one in self.requests if _is_download(one.method, one.path)]
 
 
 def _is_download(method: str, path: str) -> bool:
-    return method == "GET" and "comp=list" not in path and "/videos/" in unquote(path)
+    below = any(f"/{folder}/" in unquote(path) for folder in ("videos", "images"))
+    return method == "GET" and "comp=list" not in path and below
 
 
 @contextlib.contextmanager

@@ -46,10 +46,18 @@ class Cohort:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
-    def clip(self, name: str, *, seconds: float = 1.2, fps: int = 10, **more: Any) -> Path:
+    def clip(
+        self,
+        name: str,
+        *,
+        seconds: float = 1.2,
+        fps: int = 10,
+        size: tuple[int, int] = (64, 64),
+        **more: Any,
+    ) -> Path:
         """Write a clip whose content is like no other's."""
         self.clips += 1
-        frames = noise(round(seconds * fps), seed=self.clips)
+        frames = noise(round(seconds * fps), size=size, seed=self.clips)
         return write_video(self.path(name), frames, fps=fps, **more)
 
     def still(self, name: str, **more: Any) -> Path:

@@ -6,12 +6,15 @@ import struct
 import zlib
 from typing import TYPE_CHECKING
 
+import av
 import cv2
 import numpy as np
 
 from tests.videos import noise
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy.typing as npt
 
     Image = npt.NDArray[np.uint8]
@@ -82,6 +85,20 @@ def bomb(suffix: str, width: int = 60_000, height: int = 60_000) -> bytes:
         body = b"WEBP" + _padded(b"VP8X", head) + bytes(plain[12:])
         return b"RIFF" + struct.pack("<I", len(body)) + body
     return bytes(plain)
+
+
+def film_to_stills(clip: Path, folder: Path, *, every: int = 2) -> int:
+    """Write every so many frames of a clip as a JPEG into a folder, and delete the clip."""
+    folder.mkdir(parents=True)
+    count = 0
+    with av.open(str(clip)) as container:
+        for number, frame in enumerate(container.decode(video=0)):
+            if number % every == 0:
+                image = encode(frame.to_ndarray(format="bgr24"), ".jpg")
+                (folder / f"IMG_{number:04}.jpg").write_bytes(image)
+                count += 1
+    clip.unlink()
+    return count
 
 
 def _extended_webp(plain: bytes, flags: int, more: bytes) -> bytes:

@@ -33,6 +33,7 @@ MOST_TO_RECORD: Final = 50
 """People to record again whom the report lists; the others are only counted."""
 
 _MOST_MISTAKES: Final = 5
+_ABOVE: Final = re.compile(r".*/(videos|images)/|.*/", re.DOTALL)
 _PSEUDONYMOUS: Final = re.compile(r"[A-Za-z0-9_.-]{1,69}(/[A-Za-z0-9_.-]{1,69}){0,2}")
 
 _CRITERIA: Final[tuple[tuple[str, Callable[[dict[str, Any]], Any]], ...]] = (
@@ -134,11 +135,12 @@ def confusion_of(labels: Sequence[str], matrix: Sequence[Sequence[int]]) -> Conf
 
 @dataclass(frozen=True)
 class Rejected:
-    """A rejected clip as the report lists it.
+    """A rejected clip or still as the report lists it.
 
     Attributes:
         row: its row in rejects.parquet, from 0.
-        place: where it lies under the source's videos; None where that might name a person.
+        place: where it lies under the source's videos or images; None where that might name
+            somebody.
         step: the step that rejected it.
         reason: the code.
         detail: what is wrong with it.
@@ -189,12 +191,12 @@ def _some_of_each(first: dict[str, list[Rejected]]) -> tuple[Rejected, ...]:
 
 
 def place_in_source(uri: str, reason: str) -> str | None:
-    """Where a clip lies under `videos/`, without the account, the key or the folders above.
+    """Where a file lies under `videos/` or `images/`, without account, key or the folders above.
 
     None where the name is not a pseudonym: it may be somebody's real one.
     """
     path = unquote(urlsplit(uri).path)
-    place = path.rpartition("/videos/")[2] if "/videos/" in path else path.rpartition("/")[2]
+    place = _ABOVE.sub("", path, count=1)
     if reason == Reason.BAD_NAME or not _PSEUDONYMOUS.fullmatch(place):
         return None
     return place

@@ -38,7 +38,7 @@ _PREPARE: Final = "components.extract_frames.decode:load_detector"
 _IN_MEMORY_BYTES: Final = 4 << 20
 """Of a clip's frames; what is more goes to disk."""
 _LONGEST_WAIT_S: Final = 3600.0
-"""For one clip: more than its download and its decoding may take together."""
+"""For one file: more than its download and its decoding may take together."""
 _STILLS_AT_ONCE: Final = 1024
 _LENGTH: Final = struct.Struct("<I")
 
@@ -127,16 +127,29 @@ def decode_in_order(
         GuardError: there is no decoding process.
     """
     prepare = _PREPARE if settings.crop is Crop.FACE else ""
+    waiting: deque[tuple[Future[Decoded], int]] = deque()
     pools = guarded_threads(_TASK, settings.guard, settings.workers, prepare)
-    with pools as (threads, guards):
-        waiting: deque[Future[Decoded]] = deque()
-        for clip, stills in clips:
-            task = partial(_decode, clip, stills, guards, settings, scratch, admit)
-            waiting.append(threads.submit(task))
-            if len(waiting) > settings.workers:
-                yield waiting.popleft().result(_LONGEST_WAIT_S)
-        while waiting:
-            yield waiting.popleft().result(_LONGEST_WAIT_S)
+    try:
+        with pools as (threads, guards):
+            for clip, stills in clips:
+                task = partial(_decode, clip, stills, guards, settings, scratch, admit)
+                waiting.append((threads.submit(task), 1 if stills is None else len(stills)))
+                if len(waiting) > settings.workers:
+                    yield _result(*waiting.popleft())
+            while waiting:
+                yield _result(*waiting.popleft())
+    finally:
+        for future, _ in waiting:
+            future.add_done_callback(_forget)
+
+
+def _result(future: Future[Decoded], files: int) -> Decoded:
+    return future.result(_LONGEST_WAIT_S * files)
+
+
+def _forget(future: Future[Decoded]) -> None:
+    if not future.cancelled() and not future.exception():
+        future.result().spool.close()
 
 
 def _decode(

@@ -26,6 +26,7 @@ from components.synthesize_cohort import CohortOptions, synthesize_cohort
 from pipelines import cli
 from pipelines.local import local_registry, run_training
 from pipelines.placement import PLACEMENTS
+from tests.stills import film_to_stills
 
 COHORT = CohortOptions(students=3, staff=1, visitors=3, seconds=2.0, size=96, fps=10)
 BACKBONES = ["EfficientNetLite0", "MobileNetV2"]  # the second has no weights here: it must fail
@@ -41,8 +42,11 @@ def source(folder):
     cohort = folder / "cohort"
     synthesize_cohort(cohort, COHORT)
     (cohort / "videos" / "nobody.mp4").write_bytes(b"not in the roster")
-    person = sorted((cohort / "videos").iterdir())[1]
-    (person / "s9.mp4").write_bytes(b"no video")
+    first, second = sorted(path for path in (cohort / "videos").iterdir() if path.is_dir())[:2]
+    (second / "s9.mp4").write_bytes(b"no video")
+    for clip in [*sorted(first.glob("*.mp4")), min(second.glob("*.mp4"))]:
+        film_to_stills(clip, cohort / "images" / clip.parent.name / clip.stem)
+    (cohort / "images" / first.name / "bad.png").write_bytes(b"no picture")
     with (cohort / "roster.csv").open("a", encoding="utf-8") as roster:
         roster.write("never-came,student,2026-01-01,2099-12-31\n")
     return cohort
@@ -103,7 +107,11 @@ def test_the_split_is_by_session_and_some_visitors_are_strangers(done):
 def test_every_bad_clip_is_among_the_rejects(done):
     with (done.output / "rejects.csv").open(encoding="utf-8") as stream:
         reasons = {Path(row["uri"]).name: row["reason"] for row in csv.DictReader(stream)}
-    assert reasons == {"nobody.mp4": "not_in_roster", "s9.mp4": "unreadable"}
+    assert reasons == {
+        "nobody.mp4": "not_in_roster",
+        "s9.mp4": "unreadable",
+        "bad.png": "unreadable",
+    }
 
 
 def test_everybody_in_the_roster_gets_a_verdict_and_advice(done, source):
@@ -118,7 +126,7 @@ def test_everybody_in_the_roster_gets_a_verdict_and_advice(done, source):
     assert all("clip_too_short" in row["verdict"].split() for row in filmed)  # of 2 s each
     assert all("ten seconds" in row["advice"] for row in filmed)
     assert {(row["sessions"], row["clips_accepted"]) for row in filmed} == {("2", "2")}
-    assert sum(int(row["clips_rejected"]) for row in rows) == 1  # nobody.mp4 is nobody's
+    assert sum(int(row["clips_rejected"]) for row in rows) == 2  # nobody.mp4 is nobody's
 
 
 def test_the_report_lists_who_has_to_record_again(done):

@@ -331,12 +331,14 @@ def test_a_reject_shows_neither_a_name_nor_a_key_nor_the_folders_above(render):
             Reason.UNREADABLE,
             "x",
         ),
+        Reject("file:///srv/private/images/p8/s1/1.png", "extract_frames", Reason.UNREADABLE, "x"),
     ]
     html = render(succeeded("A"), rejects=rejects)
     for secret in ("Given", "Family", "Giv\u00ebn", "private", "SECRET", "account"):
         assert secret not in html
     assert html.count("name withheld") == 3
     assert "<code>p7/s1.mp4</code>" in html
+    assert "<code>p8/s1/1.png</code>" in html
 
 
 def enrolment_section(html):

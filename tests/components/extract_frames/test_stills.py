@@ -28,7 +28,7 @@ from components.extract_frames.selection import Limits
 from components.extract_frames.stills_reader import StillsReader
 from components.ingest_videos.ingest import ingest
 from tests.conftest import TODAY, Cohort
-from tests.stills import encode, four_colours, still, turned
+from tests.stills import FORMATS, encode, four_colours, still, turned
 from tests.videos import plain
 
 if TYPE_CHECKING:
@@ -120,6 +120,28 @@ def test_a_still_that_fails_is_a_reject_of_its_own_and_the_others_stay(cohort: C
     assert rejects(cohort) == [("b.jpg", Reason.UNREADABLE, False)]
     assert [frame["index"] for frame in frames(cohort)] == [0, 2]
     assert extracted.summary()["rejects"] == 1
+
+
+def test_every_still_of_an_album_is_a_frame_or_a_reject_whatever_is_in_it(cohort: Cohort) -> None:
+    cohort.person("p1")
+    random = np.random.default_rng(5)
+    for number in range(60):
+        suffix = FORMATS[number % len(FORMATS)]
+        content = bytearray(still(number, suffix=f".{suffix}"))
+        for place in random.integers(0, len(content), random.integers(0, 30)):
+            content[place] = random.integers(256)
+        end = random.integers(len(content) // 2, 2 * len(content))
+        cohort.raw(f"p1/{number:02}.{suffix}", bytes(content[:end]), "images")
+    ingest_all(cohort)
+    extracted = run(cohort)
+    members = read_table(cohort.folder.parent / "clips" / STILLS_FILE, STILLS)
+    names = [uri.rpartition("/")[2] for uri in members["uri"].to_pylist()]
+    found = [names[frame["index"]] for frame in frames(cohort)]
+    refused = [name for name, *_ in rejects(cohort)]
+    assert sorted(found + refused) == names
+    assert found
+    assert refused
+    assert (extracted.stills, extracted.summary()["rejects"]) == (len(found), len(refused))
 
 
 def test_an_album_without_a_frame_is_a_reject_as_are_its_stills(cohort: Cohort) -> None:

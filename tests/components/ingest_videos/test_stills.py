@@ -218,12 +218,21 @@ def test_stills_in_blobs_give_what_the_folder_they_came_from_gives(
     cohort.person("p1").clip("p1/s1.mp4")
     for name in ("p1/a.png", "p1/s1/a.jpg", "p1/s1/b.webp"):
         cohort.still(name)
+    cohort.raw("stranger/a.png", b"never read", "images")
     local = run(cohort)
     azurite.upload_folder(container, cohort.folder, "term")
     assert run(cohort, f"az://{container.container_name}/term") == local
     assert clips(cohort)[0]["uri"].endswith("/term/images/p1")
     listings = [one.path for one in gate.requests if "comp=list" in one.path]
     assert len(listings) == 2  # one page of each folder
+    assert sorted(
+        one.path.partition("/term/")[2].partition("?")[0] for one in gate.downloads()
+    ) == [
+        "images/p1/a.png",
+        "images/p1/s1/a.jpg",
+        "images/p1/s1/b.webp",
+        "videos/p1/s1.mp4",
+    ]
 
 
 # Whose it is and where it lies, in which folder, and what is in it.
