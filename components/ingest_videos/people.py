@@ -38,7 +38,8 @@ class People:
     def reject_file(self, path: str) -> None:
         """Count a rejected file where its path names a person of the roster.
 
-        It may fit no layout in anything else, such as `<person_id>/notes.txt`.
+        The path is the one below `videos/` or `images/`. It may fit no layout in anything else,
+        such as `<person_id>/notes.txt`.
         """
         file = PurePosixPath(path)
         person_id = file.parts[0] if len(file.parts) > 1 else file.stem

@@ -61,7 +61,8 @@ Either alone would not do: at 1 frame a second neighbours differ as much as any 
 spread of those that turn begins where that of those that hold still ends."""
 
 LEAST_SEEN_S: Final = 4.0
-"""Seconds, of the ten that are asked for: a slow circle takes 3 to 5."""
+"""Seconds, of the ten that are asked for: a slow circle takes 3 to 5. Of stills it is 21, as they
+count as frames 0.2 s apart."""
 
 SESSIONS_WANTED: Final = 2
 """One to learn from, and one to be tested on."""
@@ -174,7 +175,7 @@ ADVICE: Final[Mapping[EnrolmentProblem, str]] = {
     EnrolmentProblem.HEAD_HARDLY_TURNED: (
         "Record again and turn the head slowly in a full circle."
     ),
-    EnrolmentProblem.CLIP_TOO_SHORT: "Record again for ten seconds.",
+    EnrolmentProblem.CLIP_TOO_SHORT: "Record again for ten seconds; of stills, add more.",
     EnrolmentProblem.ONLY_ONE_SESSION: "Record a second session on another day.",
 }
 

@@ -199,6 +199,18 @@ def test_a_rejected_file_counts_for_the_person_whom_its_path_names(cohort: Cohor
     assert people(cohort) == {"p1": ("valid", 1, 3), "p2": ("valid", 0, 1)}
 
 
+def test_the_stills_of_a_session_count_as_one_clip_and_those_left_out_one_by_one(
+    cohort: Cohort,
+) -> None:
+    cohort.person("p1").clip("p1/s1.mp4")
+    first = cohort.still("p1/s1/a.png")
+    cohort.still("p1/s1/b.png")
+    shutil.copy(first, first.with_name("copy.png"))
+    cohort.raw("p1/s1/broken.png", b"no picture", "images")
+    run(cohort)
+    assert people(cohort) == {"p1": ("valid", 2, 2)}
+
+
 def test_content_under_two_people_counts_as_rejected_for_both(cohort: Cohort) -> None:
     cohort.person("p1").person("p2").person("p3").clip("p3.mp4")
     shutil.copy(cohort.clip("p1.mp4"), cohort.path("p2.mp4"))
