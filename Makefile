@@ -9,7 +9,7 @@ BIN := $(ENVIRONMENT)/bin
 LOCKED := $(ENVIRONMENT)/.locked
 READY := $(ENVIRONMENT)/.ready
 
-.PHONY: help demo test bench-extract bench-ingest lint format compile-pipeline lock clean
+.PHONY: help demo test bench-extract bench-ingest lint format hostile-table compile-pipeline lock clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ lint: $(READY) ## Check style, types and the layering of the modules
 format: $(READY) ## Rewrite the code in the house style
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+hostile-table: $(READY) ## Say what becomes of every kind of hostile clip (and write docs/hostile-clips.md)
+	@$(BIN)/python -m tests.hostile --write
 
 compile-pipeline: $(READY) ## Write the pipelines' YAML to pipelines/compiled/
 	@$(BIN)/rollcall compile

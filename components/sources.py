@@ -270,10 +270,14 @@ class _Top:
 
 
 def _walk(folder: Path, top: _Top, depth: int) -> Iterator[SourceFile]:
+    is_listed = depth > 1 and folder.suffix.lower() in SUFFIXES[top.name]
+    if is_listed:  # somebody may count on it as a file
+        yield _unusable(folder, top, "a folder, not a file")
     try:
         names = _sorted_names(folder)
     except OSError as error:
-        yield _unusable(folder, top, f"the folder cannot be read: {error.strerror}")
+        if not is_listed:  # nothing is listed twice
+            yield _unusable(folder, top, f"the folder cannot be read: {error.strerror}")
         return
     for name, is_folder in names:
         path = folder / name
@@ -282,8 +286,6 @@ def _walk(folder: Path, top: _Top, depth: int) -> Iterator[SourceFile]:
         elif depth > MAX_DEPTH:
             yield _unusable(path, top, f"a folder more than {MAX_DEPTH} levels deep")
         else:
-            if path.suffix.lower() in SUFFIXES[top.name]:  # somebody may count on it as a file
-                yield _unusable(path, top, "a folder, not a file")
             yield from _walk(path, top, depth + 1)
 
 

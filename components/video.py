@@ -22,11 +22,27 @@ MAX_PIXELS: Final = 7680 * 4320
 MAX_RATE: Final = 1000.0
 """Frames a second above which a stated rate is a mistake of the file's."""
 
+CODECS: Final = ("h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mjpeg")
+"""What cameras and phones write, by FFmpeg's names; no other decoder is ever fed."""
+
+_CONTAINERS: Final = "MP4/MOV, Matroska/WebM and AVI"
+_MAX_STREAMS: Final = 64
+_MAX_HEADER_BYTES: Final = 5_000_000
+
 # FFmpeg chooses by content, not by name. Playlists and scripts, which make it open other files or
-# the network, are left out.
+# the network, are left out, and so are a MOV's references to other files.
 _OPEN_OPTIONS: Final = {
     "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi",
     "protocol_whitelist": "file",
+    "codec_whitelist": ",".join([*CODECS, "libdav1d"]),
+    "enable_drefs": "0",
+    "use_absolute_path": "0",
+    "max_streams": str(_MAX_STREAMS),
+    "probesize": str(_MAX_HEADER_BYTES),
+}
+_DECODER_OPTIONS: Final = {
+    # Coded pictures are a little larger than shown ones: up to a multiple of 16 or 64 each way.
+    "max_pixels": str(MAX_PIXELS + MAX_PIXELS // 16),
 }
 _OPEN_TIMEOUT_S: Final = 30.0
 
@@ -38,7 +54,7 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
     Errors of FFmpeg that are raised while the video is open become `ClipError` too.
 
     Raises:
-        ClipError: UNREADABLE, NO_VIDEO or TOO_LARGE.
+        ClipError: UNREADABLE, NO_VIDEO, UNSUPPORTED_CODEC, TOO_LARGE or DECODER_TOO_BIG.
     """
     try:
         with av.open(
@@ -55,7 +71,10 @@ def open_video(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 
 def _unreadable(error: av.FFmpegError) -> ClipError:
     """Say what FFmpeg said, without the file's name, which `str(error)` has in it."""
-    return ClipError(Reason.UNREADABLE, f"{type(error).__name__}: {error.strerror}")
+    if isinstance(error, MemoryError):
+        return ClipError(Reason.DECODER_TOO_BIG, "decoding it takes more memory than is allowed")
+    detail = f"{type(error).__name__}: {error.strerror}; {_CONTAINERS} can be read"
+    return ClipError(Reason.UNREADABLE, detail)
 
 
 def check_size(width: int, height: int) -> None:
@@ -80,6 +99,8 @@ def stated_rate(stream: VideoStream) -> float | None:
 
 
 def _video_stream(container: InputContainer) -> VideoStream:
+    if not container.streams:
+        raise ClipError(Reason.UNREADABLE, "nothing is in it; it may be cut off")
     streams = [
         stream
         for stream in container.streams.video
@@ -88,7 +109,10 @@ def _video_stream(container: InputContainer) -> VideoStream:
     if not streams:
         raise ClipError(Reason.NO_VIDEO, "it has no video stream")
     stream = streams[0]
-    if stream.codec_context is None:  # what the type stubs leave out
-        raise ClipError(Reason.UNREADABLE, "there is no decoder for its codec")
+    name = stream.codec_context and stream.codec_context.codec.canonical_name
+    if name not in CODECS:  # None where FFmpeg knows no decoder
+        detail = f"its codec is {name or 'unknown'}; accepted are {', '.join(CODECS)}"
+        raise ClipError(Reason.UNSUPPORTED_CODEC, detail)
+    stream.codec_context.options = dict(_DECODER_OPTIONS)
     check_size(stream.codec_context.width, stream.codec_context.height)
     return stream

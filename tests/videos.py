@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -12,7 +13,7 @@ from av.container.core import Flags
 from av.stream import Disposition
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     import numpy.typing as npt
@@ -27,9 +28,13 @@ TURNED = {
     270: (0, -1, 1, 0),
 }
 
+FORMS = {".mkv": "matroska", ".webm": "webm", ".avi": "avi"}
+MILLISECONDS = frozenset({"libx264", "libx265", "libvpx", "libvpx-vp9", "libsvtav1", "mjpeg"})
+"""Encoders that take any time base, so that frames can stand at any time."""
+
 SETTINGS = {
     "libx264": {"preset": "ultrafast"},
-    "libx265": {"preset": "ultrafast", "x265-params": "log-level=none"},
+    "libx265": {"preset": "ultrafast", "x265-params": "log-level=none:pools=none:frame-threads=1"},
 }
 
 
@@ -54,47 +59,65 @@ def write_video(
     rewindable: bool = True,
     title: str = "",
     frames_per_key_frame: int = 250,
+    form: str | None = None,
+    pix_fmt: str | None = None,
+    options: Mapping[str, str] | None = None,
+    muxing: Mapping[str, str] | None = None,
 ) -> Path:
     """Write (height, width, 3) uint8 RGB frames; the name's suffix says which container.
 
     `times_s` gives each frame its time, for variable rates; `rewindable=False` leaves the duration
-    out of containers that state it at their start.
+    out of containers that state it at their start. `form` is another container than the suffix
+    says; `options` are the encoder's, `muxing` the container's.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    form = {".mkv": "matroska", ".webm": "webm", ".avi": "avi"}.get(path.suffix.lower(), "mp4")
+    form = form or FORMS.get(path.suffix.lower(), "mp4")
+    settings = {**SETTINGS.get(codec, {}), **(options or {})}
+    pix_fmt = pix_fmt or ("yuv444p" if codec == "libx264" else "yuv420p")
     with path.open("wb") as stream:
         target: Any = stream if rewindable else _OneWay(stream)
-        with av.open(target, "w", format=form) as container:
+        with av.open(target, "w", format=form, container_options=dict(muxing or {})) as container:
             container.flags |= Flags.bitexact.value  # the same bytes on every run
             container.metadata["title"] = title
-            _encode(container, frames, fps, codec, times_s, pixel_aspect, frames_per_key_frame)
+            track = Track(codec, fps, settings, pix_fmt, pixel_aspect, frames_per_key_frame)
+            _encode(container, frames, times_s, track)
     return path
 
 
+@dataclass(frozen=True)
+class Track:
+    """How a video stream is to be encoded."""
+
+    codec: str
+    fps: int
+    settings: dict[str, str]
+    pix_fmt: str
+    pixel_aspect: Fraction | None
+    frames_per_key_frame: int
+
+    def add_to(self, container: Any, image: Image) -> Any:
+        stream = container.add_stream(
+            self.codec, rate=self.fps, options={"threads": "1", **self.settings}
+        )
+        stream.height, stream.width = image.shape[:2]
+        stream.gop_size = self.frames_per_key_frame
+        stream.pix_fmt = self.pix_fmt
+        if self.codec in MILLISECONDS:
+            stream.codec_context.time_base = Fraction(1, 1000)
+        if self.pixel_aspect is not None:
+            stream.codec_context.sample_aspect_ratio = self.pixel_aspect
+        return stream
+
+
 def _encode(
-    container: Any,
-    frames: Iterable[Image],
-    fps: int,
-    codec: str,
-    times_s: Sequence[float] | None,
-    pixel_aspect: Fraction | None,
-    frames_per_key_frame: int,
+    container: Any, frames: Iterable[Image], times_s: Sequence[float] | None, track: Track
 ) -> None:
-    settings = {"threads": "1", **SETTINGS.get(codec, {})}
     stream = None
     for number, image in enumerate(frames):
-        if stream is None:
-            stream = container.add_stream(codec, rate=fps, options=settings)
-            stream.height, stream.width = image.shape[:2]
-            stream.gop_size = frames_per_key_frame
-            stream.pix_fmt = "yuv444p" if codec == "libx264" else "yuv420p"
-            if codec != "mpeg4":
-                stream.codec_context.time_base = Fraction(1, 1000)
-            if pixel_aspect is not None:
-                stream.codec_context.sample_aspect_ratio = pixel_aspect
+        stream = stream or track.add_to(container, image)
         frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-        base = stream.codec_context.time_base or Fraction(1, fps)
-        time_s = times_s[number] if times_s is not None else Fraction(number, fps)
+        base = stream.codec_context.time_base or Fraction(1, track.fps)
+        time_s = times_s[number] if times_s is not None else Fraction(number, track.fps)
         frame.pts, frame.time_base = round(time_s / base), base
         container.mux(stream.encode(frame))
     if stream is not None:

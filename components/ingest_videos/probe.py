@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,7 +11,7 @@ import av
 from components.artifacts import sha256_of
 from components.contracts import ClipError, Reason
 from components.sources import SourceFile, check_unchanged, localise
-from components.video import check_size, open_video, stated_rate
+from components.video import MAX_RATE, check_size, open_video, stated_rate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,7 +76,7 @@ def probe_clip(file: SourceFile, limits: Limits, guards: GuardPool) -> Probe:
             told = guard.call(path, **asdict(limits))
         clip_id = _digest(path)
     check_unchanged(file.uri, file.etag)  # a copy still under way would give a digest of half of it
-    return _checked(clip_id, told)
+    return _checked(clip_id, told, limits)
 
 
 def probe_video(
@@ -105,7 +106,7 @@ def probe_video(
         }
 
 
-def _checked(clip_id: str, told: dict[str, Any]) -> Probe:
+def _checked(clip_id: str, told: dict[str, Any], limits: Limits) -> Probe:
     """Trust nothing of what a hostile clip's decoder tells."""
     try:
         fps = None if told["fps"] is None else float(told["fps"])
@@ -113,6 +114,9 @@ def _checked(clip_id: str, told: dict[str, Any]) -> Probe:
         probe = Probe(clip_id, float(told["duration_s"]), fps, width, height, str(told["codec"]))
     except (KeyError, TypeError, ValueError) as error:
         raise ClipError(Reason.DECODER_CRASHED, "the decoder told nonsense of it") from error
+    if not math.isfinite(probe.duration_s) or not 0 < (fps or 1) <= MAX_RATE:
+        raise ClipError(Reason.DECODER_CRASHED, "the decoder told nonsense of its time")
+    _check_duration(probe.duration_s, limits)
     check_size(probe.width, probe.height)
     return probe
 

@@ -11,7 +11,7 @@ from components import video
 from components.artifacts import sha256_of
 from components.contracts import ClipError, Reason
 from components.guard import GuardLimits, GuardPool
-from components.ingest_videos.probe import TASK, Limits, Probe, probe_clip, probe_video
+from components.ingest_videos.probe import TASK, Limits, Probe, _checked, probe_clip, probe_video
 from components.sources import open_source
 from tests.videos import noise, set_display_matrix, write_audio, write_video
 
@@ -159,3 +159,24 @@ def test_a_picture_too_large_is_refused(videos: Path, monkeypatch: pytest.Monkey
     with pytest.raises(ClipError) as caught:
         probe_video(clip(videos / "a.mp4"), **asdict(Limits()))
     assert caught.value.reason is Reason.TOO_LARGE
+
+
+SOUND = {"duration_s": 2.0, "fps": 30.0, "width": 64, "height": 48, "codec": "h264"}
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"duration_s": float("nan")},
+        {"duration_s": "long"},
+        {"fps": -1.0},
+        {"fps": float("nan")},
+        {"width": None},
+        {"width": 10**9},
+        {"duration_s": 1e9},
+    ],
+)
+def test_what_a_hostile_clip_s_decoder_tells_is_not_trusted(lie: dict[str, Any]) -> None:
+    assert _checked("0" * 16, SOUND, Limits()).codec == "h264"
+    with pytest.raises(ClipError):
+        _checked("0" * 16, {**SOUND, **lie}, Limits())
