@@ -58,3 +58,9 @@ class Cohort:
 @pytest.fixture
 def cohort(tmp_path: Path) -> Cohort:
     return Cohort(tmp_path / "source")
+
+
+@pytest.fixture(autouse=True)
+def _audit_log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test writes into the audit log of whoever runs it."""
+    monkeypatch.setenv("ROLLCALL_AUDIT_LOG", str(tmp_path / "audit.jsonl"))
