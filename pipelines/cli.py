@@ -342,12 +342,17 @@ def _confirmed() -> bool:
 
 
 def _show_traces(plan: Plan) -> None:
-    from pipelines.tables import traces_table  # noqa: PLC0415 - slow
+    from pipelines.forget import receipts_of  # noqa: PLC0415 - slow
+    from pipelines.tables import traces_table  # noqa: PLC0415
 
+    earlier = receipts_of(plan.request.output, plan.request.person_id)
+    for receipt in earlier:
+        console.print(f"A receipt of this person is there: {receipt}", soft_wrap=True)
     if plan.items:
         console.print(traces_table(plan.items))
     else:
-        console.print("Nothing was found that derives from this person: is the name right?")
+        right = "" if earlier else " Is the pseudonym right?"
+        console.print(f"Nothing was found that derives from this person.{right}")
     if plan.registry is None:
         console.print("No registry was looked into: no local run made one, and none was named.")
     for problem in plan.problems:

@@ -170,16 +170,24 @@ def forget(plan: Plan) -> Path:
     return receipt
 
 
-def is_receipt_of(receipt: Path, person_id: str) -> bool:
-    """Whether a receipt is of that person.
+def receipts_of(output: Path, person_id: str) -> list[Path]:
+    """The receipts in an output folder that are of that person, oldest first.
 
     Raises:
-        ContractError: it is no receipt.
+        ContractError: a file among them is no receipt.
     """
+    return [
+        path
+        for path in sorted((output / RECEIPTS).glob("forget-*.json"))
+        if _is_of(path, person_id)
+    ]
+
+
+def _is_of(receipt: Path, person_id: str) -> bool:
     person = read_json(receipt).get("person")
-    if not isinstance(person, dict):
+    if not isinstance(person, dict) or not {"salt", "hmac_sha256"} <= set(person):
         raise ContractError(f"{receipt.name} is no receipt")
-    return bool(digest_of(person_id, person["salt"]) == person["hmac_sha256"])
+    return digest_of(person_id, person["salt"]) == str(person["hmac_sha256"])
 
 
 def _digest(file: StoredFile) -> str | None:

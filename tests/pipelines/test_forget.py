@@ -36,7 +36,7 @@ from components.register_model.registry import (
     register_champion,
 )
 from pipelines import cli
-from pipelines.forget import RECEIPTS, Request, find_traces, forget, is_receipt_of
+from pipelines.forget import RECEIPTS, Request, find_traces, forget, receipts_of
 
 PERSON, OTHER = "p-1", "p-2"
 ROSTER = (PERSON, OTHER, "p-10")
@@ -309,14 +309,15 @@ def test_the_receipt_names_nobody_but_proves_whom_it_is_of(request_, output):
     text = text_of_receipt(output)
     (path,) = (output / RECEIPTS).iterdir()
     assert not [person for person in ROSTER if person in text]
-    assert is_receipt_of(path, PERSON)
-    assert not is_receipt_of(path, OTHER)
+    assert receipts_of(output, PERSON) == [path]
+    assert receipts_of(output, OTHER) == []
 
 
-def test_what_is_no_receipt_is_refused(tmp_path):
-    write_json(tmp_path / "x.json", {})
+def test_what_is_no_receipt_is_not_taken_for_one(output):
+    (output / RECEIPTS).mkdir()
+    write_json(output / RECEIPTS / "forget-x.json", {})
     with pytest.raises(ContractError, match="no receipt"):
-        is_receipt_of(tmp_path / "x.json", PERSON)
+        receipts_of(output, PERSON)
 
 
 def test_a_folder_in_the_place_of_a_clip_is_a_failure_and_the_rest_goes(request_, source):
@@ -520,3 +521,12 @@ def test_of_somebody_unknown_it_says_so_and_writes_no_receipt(
     assert code == 0
     assert "Nothing was found" in printed
     assert not (output / RECEIPTS).exists()
+
+
+def test_of_somebody_forgotten_before_it_names_the_receipt(monkeypatch, capsys, arguments, output):
+    call(monkeypatch, capsys, *arguments, "--yes")
+    code, printed = call(monkeypatch, capsys, *arguments, "--yes")
+    assert code == 0
+    (receipt,) = (output / RECEIPTS).iterdir()
+    assert f"A receipt of this person is there: {receipt}" in printed
+    assert "is the pseudonym right" not in printed.lower()
