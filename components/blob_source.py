@@ -54,9 +54,11 @@ from components.contracts import ClipError, Reason
 from components.errors import RosterError, SourceError
 from components.roster import MAX_ROSTER_BYTES
 from components.sources import (
+    IMAGES_NAME,
     MAX_FILES,
     ROSTER_NAME,
     SCRATCH_VARIABLE,
+    SUFFIXES,
     SYSTEM_FILES,
     VIDEOS_NAME,
     SourceFile,
@@ -109,41 +111,32 @@ class BlobFolder:
             SourceError: the account, the container or the credentials do not work.
         """
         name = f"{self._prefix}{ROSTER_NAME}"
-        content = io.BytesIO()
-        try:
-            with _explained(self._address):
-                listed = self._container.get_blob_client(name).get_blob_properties()
-                limit = min(listed.size, MAX_ROSTER_BYTES + 1)
-                _stream(self._container, name, _bare(listed.etag), limit, content)
-        except ResourceNotFoundError:
-            raise RosterError(
-                f"looked for {ROSTER_NAME} in {self.place}: there is none; without it no video is "
-                f"opened"
-            ) from None
-        except ResourceModifiedError:
-            raise RosterError(f"{ROSTER_NAME} changed while it was read; run it again") from None
-        return content.getvalue()
+        return _read_roster(
+            BlobAddress(self._address.endpoint, self._address.container, name), self._container
+        )
 
     def files(self) -> Iterator[SourceFile]:
-        """List what lies below `videos/`, page by page.
+        """List what lies below `images/` and `videos/`, page by page.
 
         Raises:
             SourceError: there is nothing, more than MAX_FILES, or no way in.
         """
-        below = f"{self._prefix}{VIDEOS_NAME}/"
         count = 0
-        for blob in self._list(below):
-            count += 1
-            if count > MAX_FILES:
-                raise SourceError(
-                    f"{self.place} holds more than {MAX_FILES:,} files; split the source"
-                )
-            path = blob.name.removeprefix(below)
-            if not _is_clutter(blob, path):
-                yield self._file(blob, path)
+        for folder in SUFFIXES:
+            below = f"{self._prefix}{folder}/"
+            for blob in self._list(below):
+                count += 1
+                if count > MAX_FILES:
+                    raise SourceError(
+                        f"{self.place} holds more than {MAX_FILES:,} files; split the source"
+                    )
+                path = blob.name.removeprefix(below)
+                if not _is_clutter(blob, path):
+                    yield self._file(blob, path, folder)
         if not count:
             raise SourceError(
-                f"looked for blobs below {VIDEOS_NAME}/ in {self.place}: there are none"
+                f"looked for blobs below {VIDEOS_NAME}/ or {IMAGES_NAME}/ in {self.place}: there "
+                "are none"
             )
 
     def _list(self, below: str) -> Iterator[BlobProperties]:
@@ -156,14 +149,45 @@ class BlobFolder:
         except ResourceNotFoundError:
             raise _no_container(self._address) from None
 
-    def _file(self, blob: BlobProperties, path: str) -> SourceFile:
+    def _file(self, blob: BlobProperties, path: str, folder: str) -> SourceFile:
         problem = None
         if has_odd_parts(path):  # another blob would be read, or none
             problem = "its name has an empty, . or .. part, which a URL does not keep"
         elif blob.blob_tier == "Archive":
             problem = "it is archived: rehydrate it first"
         address = BlobAddress(self._address.endpoint, self._address.container, blob.name)
-        return SourceFile(path, address.uri, _bare(blob.etag), blob.size, problem)
+        return SourceFile(path, address.uri, _bare(blob.etag), blob.size, problem, folder)
+
+
+def read_roster_blob(uri: str) -> bytes:
+    """Return the content of a roster that is given apart from the source.
+
+    Raises:
+        RosterError: there is none, or it changes meanwhile.
+        SourceError: the address, the account, the container or the credentials do not work.
+    """
+    address = source_address(uri)
+    if not address.name:
+        raise SourceError("it names a container and no blob in it")
+    return _read_roster(address, _container_of(address))
+
+
+def _read_roster(address: BlobAddress, container: ContainerClient) -> bytes:
+    content = io.BytesIO()
+    try:
+        with _explained(address):
+            listed = container.get_blob_client(address.name).get_blob_properties()
+            limit = min(listed.size, MAX_ROSTER_BYTES + 1)
+            _stream(container, address.name, _bare(listed.etag), limit, content)
+    except ResourceNotFoundError:
+        folder, _, name = address.uri.rpartition("/")
+        raise RosterError(
+            f"looked for {name} in {folder}: there is none; without a roster nothing is opened. It "
+            "may also be given apart (roster)"
+        ) from None
+    except ResourceModifiedError:
+        raise RosterError("the roster changed while it was read; run it again") from None
+    return content.getvalue()
 
 
 @contextlib.contextmanager

@@ -84,7 +84,32 @@ CLIPS: Final = pa.schema(
         pa.field("shard", pa.int32(), nullable=False),
     ]
 )
-"""One row a clip. `clip_id` is the first 16 hex digits of the SHA-256 of its content."""
+"""One row a clip. `clip_id` is the first 16 hex digits of the SHA-256 of its content.
+
+The stills of one session of a person make up one row too, an album: `codec` is STILLS_CODEC, `uri`
+that of the folder, `etag` and `fps` are null, `bytes` is the sum over its stills and `width` and
+`height` are the largest of them. Its `clip_id` is the first 16 hex digits of the SHA-256 over the
+sorted ids (8 bytes each) of its stills."""
+
+STILLS_CODEC: Final = "stills"
+"""What stands as the codec of an album."""
+
+SECONDS_A_STILL: Final = 0.2
+"""An album counts as a clip that is sampled at five frames a second, the default: each still makes
+it that much longer, and as a frame is shown that much after the one before, whatever rate clips are
+sampled at. So it weighs in a shard what its frames cost, and can be cut into blocks of time."""
+
+STILLS: Final = pa.schema(
+    [
+        pa.field("clip_id", pa.string(), nullable=False),
+        pa.field("index", pa.int32(), nullable=False),
+        pa.field("uri", pa.string(), nullable=False),
+        pa.field("etag", pa.string()),
+        pa.field("bytes", pa.int64(), nullable=False),
+    ]
+)
+"""One row a still of an album: the albums in the order of the clips table, the stills of each by
+path, `index` counting from 0."""
 
 FRAME_KEY: Final = pa.schema(
     [
@@ -133,7 +158,7 @@ REJECTS: Final = pa.schema(
         pa.field("detail", pa.string(), nullable=False),
     ]
 )
-"""One row a clip that did not get through, with a `Reason`."""
+"""One row a clip or a still that did not get through, with a `Reason`."""
 
 INDEX: Final = pa.schema(
     [
@@ -166,6 +191,7 @@ def features_schema(dimension: int) -> pa.Schema:
 
 # Names of the files inside the directories that pass between steps.
 CLIPS_FILE: Final = "clips.parquet"
+STILLS_FILE: Final = "stills.parquet"
 INGEST_FILE: Final = "ingest.json"
 EXTRACT_FILE: Final = "extract.json"
 SOURCE_FILE: Final = "source.json"

@@ -21,6 +21,10 @@ class BackboneError(RollcallError):
     """A backbone is unknown, or its weights cannot be had."""
 
 
+class DetectorError(RollcallError):
+    """The model that finds heads cannot be had."""
+
+
 class LeakError(RollcallError):
     """The same session stands in training and in test: any score would be a lie."""
 

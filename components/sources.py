@@ -1,8 +1,9 @@
-"""Where the videos are: list what is there, read the roster, bring one clip to a local path.
+"""Where the files are: list what is there, read the roster, bring one file to a local path.
 
-Every kind of source has the layout `roster.csv` and `videos/`. A clip is known by its URI and its
-etag; the etag changes with the content, so that a later step notices that it would read another
-clip than the one that was listed.
+Every kind of source has the layout `roster.csv`, `images/` and `videos/`, of the last two at least
+one; the roster may also lie elsewhere. A file is known by its URI and its etag; the etag changes
+with the content, so that a later step notices that it would read another file than the one that was
+listed.
 """
 
 from __future__ import annotations
@@ -25,25 +26,30 @@ if TYPE_CHECKING:
 
 ROSTER_NAME: Final = "roster.csv"
 VIDEOS_NAME: Final = "videos"
+IMAGES_NAME: Final = "images"
 SCRATCH_VARIABLE: Final = "ROLLCALL_SCRATCH"
 """Environment variable: the folder for clips on their way, if not the system's temporary one."""
 MAX_FILES: Final = 1_000_000
 MAX_DEPTH: Final = 8
-"""Folders below `videos/` that are looked into; the layouts need two."""
+"""Folders below `videos/` or `images/` that are looked into; the layouts need two."""
 VIDEO_SUFFIXES: Final = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"})
+IMAGE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
+SUFFIXES: Final = {IMAGES_NAME: IMAGE_SUFFIXES, VIDEOS_NAME: VIDEO_SUFFIXES}
+"""What lies below which folder; they are listed in this order, which is that of the URIs."""
 SYSTEM_FILES: Final = frozenset({"thumbs.db", "desktop.ini"})
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """Something that lies below `videos/`.
+    """Something that lies below `videos/` or `images/`.
 
     Attributes:
-        path: its path below `videos/`, with slashes.
+        path: its path below that folder, with slashes.
         uri: where to find it again.
         etag: changes when the content does.
         bytes: its size.
         problem: why it cannot be read as a file; None if it can.
+        folder: VIDEOS_NAME or IMAGES_NAME.
     """
 
     path: str
@@ -51,10 +57,11 @@ class SourceFile:
     etag: str
     bytes: int
     problem: str | None = None
+    folder: str = VIDEOS_NAME
 
 
 class Source(Protocol):
-    """A place with a roster and videos."""
+    """A place with videos or stills, and mostly a roster."""
 
     @property
     def place(self) -> str:
@@ -70,10 +77,12 @@ class Source(Protocol):
         ...
 
     def files(self) -> Iterator[SourceFile]:
-        """List everything below `videos/` but hidden and system files, in the order of the paths.
+        """List everything below `images/` and then `videos/`, each in the order of the paths.
+
+        Hidden and system files are left out.
 
         Raises:
-            SourceError: there is no `videos/`, or it holds more than MAX_FILES files.
+            SourceError: neither is there, or they hold more than MAX_FILES files.
         """
         ...
 
@@ -94,6 +103,38 @@ def open_source(source: str) -> Source:
             f"{scheme}:// is no kind of source known here; give a folder, file://, az:// or https://"
         )
     return LocalFolder(_local_path(source) if source.startswith("file://") else Path(source))
+
+
+def read_roster(source: Source, roster: str = "") -> bytes:
+    """Return the content of the roster: the one given apart, or else that of the source.
+
+    Args:
+        source: whose roster is wanted.
+        roster: a path, a file:// URI or a blob's URL of a roster that is given apart; or nothing.
+
+    Raises:
+        RosterError: there is none, or it cannot be read.
+    """
+    if not roster:
+        return source.read_roster()
+    try:
+        return _read_roster_apart(roster)
+    except SourceError as error:
+        raise RosterError(f"the roster that is given apart: {error}") from None
+
+
+def _read_roster_apart(roster: str) -> bytes:
+    if is_blob(roster):
+        from components.blob_source import read_roster_blob  # noqa: PLC0415 - as above
+
+        return read_roster_blob(roster)
+    if "://" in roster and not roster.startswith("file://"):
+        scheme = roster.partition("://")[0]  # the rest may carry an access token
+        raise SourceError(
+            f"{scheme}:// is no place known here; give a path, file://, az:// or https://"
+        )
+    path = _local_path(roster) if roster.startswith("file://") else Path(roster)
+    return _read_roster_file(path.expanduser().absolute())
 
 
 def is_blob(source: str) -> bool:
@@ -149,7 +190,8 @@ def _unchanged(uri: str, etag: str | None) -> Path:
 class LocalFolder:
     """A source in a folder of this machine.
 
-    Links to files within `videos/` are followed; links out of it and links to folders are not.
+    Links to files within `videos/` or `images/` are followed; links out of it and links to folders
+    are not.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -161,7 +203,7 @@ class LocalFolder:
         self._root = folder.expanduser().absolute()
         if not self._root.is_dir():
             raise SourceError(
-                f"looked for a folder with {ROSTER_NAME} and {VIDEOS_NAME}/ at "
+                f"looked for a folder with {ROSTER_NAME} and {VIDEOS_NAME}/ or {IMAGES_NAME}/ at "
                 f"{self._root}: there is none"
             )
 
@@ -176,52 +218,73 @@ class LocalFolder:
         Raises:
             RosterError: there is none, or it cannot be read.
         """
-        path = self._root / ROSTER_NAME
-        try:
-            if not path.is_file():
-                raise RosterError(
-                    f"looked for {ROSTER_NAME} in {self._root}: there is none. It says who agreed "
-                    "to be recorded; without it no video is opened"
-                )
-            with path.open("rb") as stream:
-                return stream.read(MAX_ROSTER_BYTES + 1)
-        except OSError as error:
-            raise RosterError(f"{path} cannot be read: {error.strerror}") from error
+        return _read_roster_file(self._root / ROSTER_NAME)
 
     def files(self) -> Iterator[SourceFile]:
-        """List what lies below `videos/`; memory grows with the largest single folder only.
+        """List what lies below `images/` and `videos/`.
+
+        Memory grows with the largest single folder only.
 
         Raises:
-            SourceError: there is no `videos/`, or it holds more than MAX_FILES files.
+            SourceError: neither is there, or they hold more than MAX_FILES files.
         """
-        videos = self._root / VIDEOS_NAME
-        if not videos.is_dir():
+        tops = [
+            _Top(name, (self._root / name).resolve())
+            for name in SUFFIXES
+            if (self._root / name).is_dir()
+        ]
+        if not tops:
             raise SourceError(
-                f"looked for the folder {VIDEOS_NAME}/ in {self._root}: there is none"
+                f"looked for the folder {VIDEOS_NAME}/ or {IMAGES_NAME}/ in {self._root}: there is "
+                "neither"
             )
-        videos = videos.resolve()
-        for count, file in enumerate(_walk(videos, videos, depth=1)):
+        everything = itertools.chain.from_iterable(_walk(top.folder, top, depth=1) for top in tops)
+        for count, file in enumerate(everything):
             if count >= MAX_FILES:
-                raise SourceError(f"{videos} holds more than {MAX_FILES:,} files; split the source")
+                raise SourceError(
+                    f"{self._root} holds more than {MAX_FILES:,} files; split the source"
+                )
             yield file
 
 
-def _walk(folder: Path, videos: Path, depth: int) -> Iterator[SourceFile]:
+def _read_roster_file(path: Path) -> bytes:
+    try:
+        if not path.is_file():
+            raise RosterError(
+                f"looked for {path.name} in {path.parent}: there is no such file. The roster says "
+                "who agreed to be recorded; without it nothing is opened. It may also be given "
+                "apart (roster)"
+            )
+        with path.open("rb") as stream:
+            return stream.read(MAX_ROSTER_BYTES + 1)
+    except OSError as error:
+        raise RosterError(f"{path} cannot be read: {error.strerror}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Top:
+    """`videos/` or `images/`, and where a link may have led from there."""
+
+    name: str
+    folder: Path
+
+
+def _walk(folder: Path, top: _Top, depth: int) -> Iterator[SourceFile]:
     try:
         names = _sorted_names(folder)
     except OSError as error:
-        yield _unusable(folder, videos, f"the folder cannot be read: {error.strerror}")
+        yield _unusable(folder, top, f"the folder cannot be read: {error.strerror}")
         return
     for name, is_folder in names:
         path = folder / name
         if not is_folder:
-            yield _examine(path, videos)
+            yield _examine(path, top)
         elif depth > MAX_DEPTH:
-            yield _unusable(path, videos, f"a folder more than {MAX_DEPTH} levels deep")
+            yield _unusable(path, top, f"a folder more than {MAX_DEPTH} levels deep")
         else:
-            if path.suffix.lower() in VIDEO_SUFFIXES:  # somebody may count on it as a clip
-                yield _unusable(path, videos, "a folder, not a file")
-            yield from _walk(path, videos, depth + 1)
+            if path.suffix.lower() in SUFFIXES[top.name]:  # somebody may count on it as a file
+                yield _unusable(path, top, "a folder, not a file")
+            yield from _walk(path, top, depth + 1)
 
 
 def _sorted_names(folder: Path) -> list[tuple[str, bool]]:
@@ -235,25 +298,26 @@ def _sorted_names(folder: Path) -> list[tuple[str, bool]]:
     return sorted(names, key=lambda item: item[0] + "/" if item[1] else item[0])
 
 
-def _examine(path: Path, videos: Path) -> SourceFile:
+def _examine(path: Path, top: _Top) -> SourceFile:
     try:
         target = path.resolve(strict=True)
         status = target.stat()
     except (OSError, RuntimeError):  # RuntimeError: a loop of links, up to Python 3.12
-        return _unusable(path, videos, "a link that leads nowhere, or a file that has just gone")
-    if not target.is_relative_to(videos):
-        return _unusable(path, videos, f"a link that leaves {VIDEOS_NAME}/")
+        return _unusable(path, top, "a link that leads nowhere, or a file that has just gone")
+    if not target.is_relative_to(top.folder):
+        return _unusable(path, top, f"a link that leaves {top.name}/")
     if not stat.S_ISREG(status.st_mode):
-        return _unusable(path, videos, "not a regular file but a pipe, a device or a linked folder")
-    return SourceFile(_below(path, videos), _uri(path), _etag(status), status.st_size)
+        return _unusable(path, top, "not a regular file but a pipe, a device or a linked folder")
+    below = _below(path, top)
+    return SourceFile(below, _uri(path), _etag(status), status.st_size, folder=top.name)
 
 
-def _unusable(path: Path, videos: Path, problem: str) -> SourceFile:
-    return SourceFile(_below(path, videos), _uri(path), "", 0, problem)
+def _unusable(path: Path, top: _Top, problem: str) -> SourceFile:
+    return SourceFile(_below(path, top), _uri(path), "", 0, problem, top.name)
 
 
-def _below(path: Path, videos: Path) -> str:
-    return path.relative_to(videos).as_posix() if path != videos else ""
+def _below(path: Path, top: _Top) -> str:
+    return path.relative_to(top.folder).as_posix() if path != top.folder else ""
 
 
 def _etag(status: os.stat_result) -> str:

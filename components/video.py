@@ -65,7 +65,7 @@ def check_size(width: int, height: int) -> None:
         ClipError: UNREADABLE or TOO_LARGE.
     """
     if width <= 0 or height <= 0:
-        raise ClipError(Reason.UNREADABLE, "the video states no picture size")
+        raise ClipError(Reason.UNREADABLE, "it states no picture size")
     if width * height > MAX_PIXELS:
         detail = f"{width}x{height} pixels; up to {MAX_PIXELS:,} are decoded"
         raise ClipError(Reason.TOO_LARGE, detail)

@@ -112,7 +112,8 @@ def run(
     source: Annotated[
         str,
         typer.Option(
-            help="Folder with roster.csv and videos/, or the same in Azure Blob: "
+            help="Folder with roster.csv and videos/ or images/ or both, or the same in Azure "
+            "Blob: "
             "az://CONTAINER/PREFIX with the account in AZURE_STORAGE_ACCOUNT, or the https:// URL. "
             "Opened by AZURE_STORAGE_CONNECTION_STRING, AZURE_STORAGE_SAS_TOKEN or an identity "
             "(az login)."
@@ -165,6 +166,13 @@ def run(
         float, typer.Option(min=0, max=1, help="Part of the visitors that is never trained on.")
     ] = DEFAULTS.stranger_share,
     seed: Seed = DEFAULTS.seed,
+    roster: Annotated[
+        str,
+        typer.Option(
+            help="The roster, if it is not roster.csv in the source: a path, or in Azure Blob.",
+            show_default="roster.csv in the source",
+        ),
+    ] = DEFAULTS.roster,
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep frames and features (they show faces).")
     ] = False,
@@ -183,6 +191,7 @@ def run(
         precision,
         stranger_share,
         seed,
+        roster,
     )
     _train(source, output, options.checked(), command="run", registry=registry, keep=keep)
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from components.backbones import Weights, find_backbone, find_weights
 from components.errors import RollcallError
+from components.sources import is_blob
 
 LITES: Final = ("EfficientNetLite0", "EfficientNetLite1", "EfficientNetLite2")
 """Made for edge devices, and their ImageNet weights come with the installation."""
@@ -30,6 +31,7 @@ class TrainingOptions:
         precision: of the embedding: auto, bf16 or f32.
         stranger_share: part of the visitors that is never trained on.
         seed: of everything random.
+        roster: path, file:// URI or Azure Blob URL of the roster; empty: roster.csv in the source.
     """
 
     backbones: tuple[str, ...] = LITES
@@ -44,15 +46,16 @@ class TrainingOptions:
     precision: str = "auto"
     stranger_share: float = 0.5
     seed: int = 0
+    roster: str = ""
 
     def checked(self) -> TrainingOptions:
-        """The same with each backbone once and an absolute folder of weights.
+        """The same with each backbone once, and absolute paths of weights and roster.
 
         A typing error costs a second here, and a run later.
 
         Raises:
             BackboneError: a name is unknown, or the folder of weights lacks a file.
-            RollcallError: there is no backbone.
+            RollcallError: there is no backbone, or no such roster.
         """
         names = tuple(dict.fromkeys(find_backbone(name).name for name in self.backbones))
         if not names:
@@ -61,11 +64,21 @@ class TrainingOptions:
             find_weights(name, self.weights)
         named = self.weights in set(Weights) - {Weights.FOLDER}
         weights = self.weights if named else str(Path(self.weights).resolve())
-        return replace(self, backbones=names, weights=weights)
+        return replace(self, backbones=names, weights=weights, roster=_located(self.roster))
 
     def arguments(self) -> dict[str, Any]:
         """As arguments of the pipeline."""
         return {**asdict(self), "backbones": list(self.backbones)}
+
+
+def _located(roster: str) -> str:
+    """An absolute path of a roster on this machine; others stay as they are."""
+    if not roster or is_blob(roster):
+        return roster
+    path = Path(roster.removeprefix("file://")).expanduser().resolve()
+    if not path.is_file():
+        raise RollcallError(f"there is no roster at {path}: name the file, or an https:// or az://")
+    return str(path)
 
 
 DEFAULTS: Final = TrainingOptions()

@@ -42,11 +42,13 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
         precision: str = DEFAULTS.precision,
         stranger_share: float = DEFAULTS.stranger_share,
         seed: int = DEFAULTS.seed,
+        roster: str = DEFAULTS.roster,
     ) -> None:
         """Train, compare and register.
 
         Args:
-            source: Folder with roster.csv and videos/, or its https:// or az:// URL in Azure Blob.
+            source: Folder with roster.csv and videos/ or images/ or both, or its https:// or az://
+                URL in Azure Blob.
             backbones: Names of pretrained backbones, as in keras.applications.
             workers: Shards that are extracted and embedded at the same time.
             epochs: Passes over the features at the most; heads stop early.
@@ -63,11 +65,14 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
             precision: Of the embedding: auto, bf16 or f32.
             stranger_share: Part of the visitors that is never trained on.
             seed: Of everything random.
+            roster: Where the roster is, if not roster.csv in the source: path, https:// or az://.
         """
         ended = place(notify(), "notify", settings)
         with dsl.ExitHandler(ended, name="until-notified"):
             ingested = place(
-                ingest_videos(source=source, workers=workers), "ingest_videos", settings
+                ingest_videos(source=source, workers=workers, roster=roster),
+                "ingest_videos",
+                settings,
             )
             exported = place(
                 export_backbones(backbones=backbones, weights=weights, seed=seed),

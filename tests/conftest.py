@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.azurite import azurite, container, gate  # noqa: F401 - fixtures
+from tests.stills import still
 from tests.videos import noise, write_video
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TODAY = date(2025, 6, 15)
 
 
 @dataclass
 class Cohort:
-    """A source in the making: people in the roster and clips below videos/."""
+    """A source in the making: people in the roster, clips below videos/, stills below images/."""
 
     folder: Path
     rows: list[str] = field(default_factory=list)
@@ -38,8 +37,8 @@ class Cohort:
         (self.folder / "roster.csv").write_text("\n".join([header, *self.rows, ""]))
         return self
 
-    def path(self, name: str) -> Path:
-        path = self.folder / "videos" / name
+    def path(self, name: str, folder: str = "videos") -> Path:
+        path = self.folder / folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
@@ -49,8 +48,13 @@ class Cohort:
         frames = noise(round(seconds * fps), seed=self.clips)
         return write_video(self.path(name), frames, fps=fps, **more)
 
-    def raw(self, name: str, content: bytes) -> Path:
-        path = self.path(name)
+    def still(self, name: str, **more: Any) -> Path:
+        """Write a still whose content is like no other's."""
+        self.clips += 1
+        return self.raw(name, still(self.clips, suffix=Path(name).suffix, **more), "images")
+
+    def raw(self, name: str, content: bytes, folder: str = "videos") -> Path:
+        path = self.path(name, folder)
         path.write_bytes(content)
         return path
 

@@ -1,17 +1,29 @@
-"""The frames of one clip, sampled by time, upright, square and measured."""
+"""The frames of one clip, sampled by time, or of one still: upright, square and measured.
+
+`decode` runs in a child process, see `components.guard`; one thread each, as several children
+with one thread use the processors better than one with several, and a decoder's threads do not
+always agree with themselves on what a damaged clip shows.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from components.contracts import ClipError, Reason
-from components.extract_frames.picture import display_matrix, encode_jpeg, measure, upright_square
-from components.extract_frames.timing import Clock, Sampler
+from components.extract_frames.frame import Frame
+from components.extract_frames.picture import (
+    Picture,
+    UprightPicture,
+    display_matrix,
+    encode_jpeg,
+    measure,
+)
+from components.extract_frames.still import decode_still
+from components.extract_frames.timing import Clock, Sampler, Thrift
 from components.video import open_video, stated_rate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
     from av.container import InputContainer
@@ -21,23 +33,42 @@ if TYPE_CHECKING:
 _MAX_DECODED_RATE: Final = 240
 """Frames a second of the longest clip, after which decoding ends: time stamps can stand still."""
 
-_THREADED_BY_FRAME: Final = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "libdav1d"})
-"""Decoders to run on several frames at once. Others, MPEG-4 part 2 among them, would then not even
-agree with themselves on which frames of a damaged clip are damaged."""
+
+def decode(
+    path: Path, *, is_still: bool, frames_per_second: float, max_duration_s: float
+) -> Generator[bytes, None, dict[str, str | None]]:
+    """Decode a clip or a still; a task of `components.guard`, see `decode_clip`.
+
+    Of a still the one frame has index 0 and time 0.
+    """
+    if not is_still:
+        return (
+            yield from decode_clip(
+                path, frames_per_second=frames_per_second, max_duration_s=max_duration_s
+            )
+        )
+    yield frame_of(UprightPicture(decode_still(path)), index=0, time_s=0.0).pack()
+    return {"cut_short": None}
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One sampled frame; `picture.Quality` says what is measured of it."""
+def decode_clip(
+    path: Path, *, frames_per_second: float, max_duration_s: float
+) -> Generator[bytes, None, dict[str, str | None]]:
+    """Decode a clip.
 
-    index: int
-    time_s: float
-    jpeg: bytes
-    sharpness: float
-    brightness: float
-    dark_share: float
-    bright_share: float
-    dhash: int
+    Yields:
+        Packed frames.
+
+    Returns:
+        `cut_short`: why a part of the clip was left out, None if none was.
+
+    Raises:
+        ClipError: as `ClipDecoder.frames`.
+    """
+    decoder = ClipDecoder(path, frames_per_second=frames_per_second, max_duration_s=max_duration_s)
+    for frame in decoder.frames():
+        yield frame.pack()
+    return {"cut_short": decoder.cut_short}
 
 
 class ClipDecoder:
@@ -63,7 +94,8 @@ class ClipDecoder:
         A clip that breaks off in the middle ends there, and `cut_short` says why.
 
         Raises:
-            ClipError: not even one frame could be had: UNREADABLE, NO_VIDEO, TOO_LARGE, NO_FRAMES.
+            ClipError: not even one frame could be had: UNREADABLE, NO_VIDEO, UNSUPPORTED_CODEC,
+                TOO_LARGE, NO_FRAMES.
         """
         try:
             with open_video(self._path) as (container, stream):
@@ -79,36 +111,25 @@ class ClipDecoder:
         sampler = Sampler(self._rate)
         pixel_aspect = float(stream.sample_aspect_ratio or 1)
         matrix = None
-        for time_s, picture in self._timed(container, stream):
-            if not self._is_sound(picture) or not sampler.is_due(time_s):
+        for time_s, decoded in self._timed(container, stream):
+            if not self._is_sound(decoded) or not sampler.is_due(time_s):
                 continue
             if self.sampled == 0:
-                matrix = display_matrix(picture)
-            image = upright_square(picture, pixel_aspect, matrix)
-            quality = measure(image)
-            frame = Frame(
-                index=self.sampled,
-                time_s=time_s,
-                jpeg=encode_jpeg(image),
-                sharpness=quality.sharpness,
-                brightness=quality.brightness,
-                dark_share=quality.dark_share,
-                bright_share=quality.bright_share,
-                dhash=quality.dhash,
-            )
+                matrix = display_matrix(decoded)
+            picture = Picture(decoded, pixel_aspect, matrix)
+            frame = frame_of(picture, index=self.sampled, time_s=time_s)
             self.sampled += 1
             yield frame
 
-    def _is_sound(self, picture: VideoFrame) -> bool:
+    def _is_sound(self, frame: VideoFrame) -> bool:
         """Leave out what the decoder patched up, and all that builds on it: up to a key frame.
 
-        Such pictures show what never was, and not even the same on every run, as the decoder's
-        threads patch with what they have just then.
+        Such pictures show what never was.
         """
-        if picture.is_corrupt:
+        if frame.is_corrupt:
             self._damaged = True
             self.cut_short = "parts of it are damaged"
-        elif picture.key_frame:
+        elif frame.key_frame:
             self._damaged = False
         return not self._damaged
 
@@ -116,22 +137,50 @@ class ClipDecoder:
         self, container: InputContainer, stream: VideoStream
     ) -> Iterator[tuple[float, VideoFrame]]:
         """Yield every frame with its time, up to the limits on time and number."""
-        if stream.codec_context.name in _THREADED_BY_FRAME:
-            stream.thread_type = "AUTO"
+        stream.thread_type, stream.codec_context.thread_count = "NONE", 1
         clock = Clock(stated_rate(stream))
         most = int(self._max_duration_s * _MAX_DECODED_RATE)
-        for count, picture in enumerate(container.decode(stream)):
-            time_s = clock.time(*_stamps(picture))
+        for count, frame in enumerate(self._decoded(container, stream)):
+            time_s = clock.time(*_stamps(frame))
             if time_s > self._max_duration_s or count >= most:
                 self.cut_short = f"it goes on after {self._max_duration_s:g} s or {most} frames"
                 return
-            yield time_s, picture
+            yield time_s, frame
+
+    def _decoded(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+        """Decode, but for frames that neither are sampled nor help to decode any other.
+
+        With B-frames these are about half of the frames.
+        """
+        thrift = Thrift(stated_rate(stream), self._rate)
+        for packet in container.demux(stream):
+            is_needed = packet.time_base is None or thrift.is_needed(
+                None if packet.pts is None else float(packet.pts * packet.time_base)
+            )
+            stream.codec_context.skip_frame = "DEFAULT" if is_needed else "NONREF"
+            yield from packet.decode()
 
 
-def _stamps(picture: VideoFrame) -> tuple[float | None, float | None]:
-    base = picture.time_base
+def frame_of(picture: Picture, *, index: int, time_s: float) -> Frame:
+    """What is kept of a picture, whether it comes from a clip or is a still."""
+    image = picture.square()
+    quality = measure(image)
+    return Frame(
+        index=index,
+        time_s=time_s,
+        sharpness=quality.sharpness,
+        brightness=quality.brightness,
+        dark_share=quality.dark_share,
+        bright_share=quality.bright_share,
+        dhash=quality.dhash,
+        jpeg=encode_jpeg(image),
+    )
+
+
+def _stamps(frame: VideoFrame) -> tuple[float | None, float | None]:
+    base = frame.time_base
     if base is None:
         return None, None
-    display = None if picture.pts is None else float(picture.pts * base)
-    decode = None if picture.dts is None else float(picture.dts * base)
+    display = None if frame.pts is None else float(frame.pts * base)
+    decode = None if frame.dts is None else float(frame.dts * base)
     return display, decode

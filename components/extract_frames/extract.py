@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import asdict, dataclass, field
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
@@ -23,15 +25,19 @@ from components.contracts import (
     FRAMES_FILE,
     REJECTS,
     REJECTS_FILE,
+    STILLS_CODEC,
+    STILLS_FILE,
     ClipError,
     Reason,
     Reject,
     rejects_table,
 )
+from components.cpus import usable_cpus
 from components.errors import ContractError
-from components.extract_frames.decode import ClipDecoder
-from components.extract_frames.selection import Fault, Limits, Selection
-from components.sources import localise
+from components.extract_frames.parallel import Settings, decode_in_order
+from components.extract_frames.selection import Fault, Limits
+from components.extract_frames.stills_reader import StillsReader
+from components.guard import GuardLimits
 from components.telemetry import step
 
 if TYPE_CHECKING:
@@ -42,11 +48,14 @@ if TYPE_CHECKING:
 
     import pyarrow.parquet as pq
 
-    from components.extract_frames.decode import Frame
+    from components.extract_frames.frame import Frame
+    from components.extract_frames.parallel import Decoded
 
 STEP: Final = "extract_frames"
 MAX_FRAMES_PER_SECOND: Final = 60.0
 MAX_DURATION_S: Final = 300.0
+
+DEFAULT_GUARD: Final = GuardLimits()
 
 _ROWS_IN_A_GROUP: Final = 64
 _CLIPS_AT_ONCE: Final = 1024
@@ -68,7 +77,8 @@ class Extracted:
         frames_dropped_bright: frames not written, being over-exposed.
         frames_dropped_blurred: frames not written, being blurred.
         frames_dropped_near_duplicate: frames not written, being like one that was.
-        rejects_by_reason: clips that gave none, by `Reason`.
+        stills: stills that gave a frame; they are counted among the frames sampled too.
+        rejects_by_reason: clips, albums and single stills that gave none, by `Reason`.
         seconds: how long it took.
     """
 
@@ -80,6 +90,7 @@ class Extracted:
     frames_dropped_bright: int = 0
     frames_dropped_blurred: int = 0
     frames_dropped_near_duplicate: int = 0
+    stills: int = 0
     rejects_by_reason: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -106,6 +117,8 @@ def extract(
     limits: Limits,
     today: date,
     max_duration_s: float = MAX_DURATION_S,
+    guard: GuardLimits = DEFAULT_GUARD,
+    decoders: int | None = None,
 ) -> Extracted:
     """Write frames.parquet, rejects.parquet and extract.json for one shard.
 
@@ -117,9 +130,13 @@ def extract(
         limits: what a frame has to be like, see `selection.Selection`.
         today: the day on which consent still has to hold.
         max_duration_s: where a clip is cut short, whatever its file says of its length.
+        guard: what one clip may cost.
+        decoders: decoding processes; None for one a processor.
 
     Raises:
         ContractError: a parameter is out of range, or there is no such table or shard.
+        GuardError: there is no decoding process.
+        SourceError: the storage does not work.
     """
     if not 0 < frames_per_second <= MAX_FRAMES_PER_SECOND:
         raise ContractError(
@@ -127,6 +144,7 @@ def extract(
             f"{MAX_FRAMES_PER_SECOND:g}"
         )
     limits.check()
+    settings = Settings(frames_per_second, max_duration_s, limits, guard, decoders or usable_cpus())
     started = time.monotonic()
     with (
         step(STEP, str(shard)) as progress,
@@ -136,84 +154,67 @@ def extract(
         parquet_writer(work / REJECTS_FILE, REJECTS) as rejects_writer,
     ):
         progress.expect(_count_clips(table, shard), "clips")
-        extraction = _Extraction(
-            frames_writer, rejects_writer, frames_per_second, limits, max_duration_s
-        )
-        for clip in _clips_of(table, shard):
-            extraction.take(clip, today)
+        writer = _Writer(frames_writer, rejects_writer)
+        clips_of_shard = _with_stills(_clips_of(table, shard), clips / STILLS_FILE)
+        for decoded in decode_in_order(
+            clips_of_shard, settings, work, partial(check_consent, today=today)
+        ):
+            with decoded:
+                writer.take(decoded)
             progress.advance()
-        extracted = extraction.result
+        extracted = writer.result
         extracted.seconds = round(time.monotonic() - started, 3)
         write_json(work / EXTRACT_FILE, extracted.summary())
     log.info("shard %d: %d frames of %d clips", shard, extracted.frames, extracted.clips)
     return extracted
 
 
-class _Extraction:
-    """Takes clip after clip and writes what comes of it."""
+class _Writer:
+    """Writes what came of clip after clip, and counts it."""
 
-    def __init__(
-        self,
-        frames: pq.ParquetWriter,
-        rejects: pq.ParquetWriter,
-        frames_per_second: float,
-        limits: Limits,
-        max_duration_s: float,
-    ) -> None:
+    def __init__(self, frames: pq.ParquetWriter, rejects: pq.ParquetWriter) -> None:
         self._frames = frames
         self._rejects = rejects
-        self._frames_per_second = frames_per_second
-        self._limits = limits
-        self._max_duration_s = max_duration_s
         self.result = Extracted()
 
-    def take(self, clip: dict[str, Any], today: date) -> None:
-        """Write the frames of one clip, or its reject."""
-        try:
-            check_consent(clip["consent_expires_on"], today)
-            with localise(clip["uri"], clip["etag"]) as path:
-                self._decode(clip, path)
-        except ClipError as error:
-            reject = Reject(clip["uri"], STEP, error.reason, error.detail, clip["clip_id"])
-            self._rejects.write_table(rejects_table([reject]))
-            counts = self.result.rejects_by_reason
-            counts[str(error.reason)] = counts.get(str(error.reason), 0) + 1
-
-    def _decode(self, clip: dict[str, Any], path: Path) -> None:
-        decoder = ClipDecoder(
-            path, frames_per_second=self._frames_per_second, max_duration_s=self._max_duration_s
-        )
-        selection = Selection(self._limits)
-        written = 0
-        group: list[Frame] = []
-        for frame in selection.select(decoder.frames()):
-            group.append(frame)
-            written += 1
-            if len(group) == _ROWS_IN_A_GROUP:
-                self._write(clip, group)
-        self._write(clip, group)
+    def take(self, decoded: Decoded) -> None:
+        """Write the frames of one clip, or its reject; of an album also those of its stills."""
+        for uri, error in decoded.still_errors:
+            self._reject(uri, None, error)
+        if decoded.error is not None:
+            self._reject(decoded.clip["uri"], decoded.clip["clip_id"], decoded.error)
+            return
+        if decoded.stills is not None:
+            self.result.stills += decoded.sampled
+        frames = decoded.frames()
+        while group := list(islice(frames, _ROWS_IN_A_GROUP)):
+            self._write(decoded.clip, group)
         self.result.clips += 1
-        self.result.clips_cut_short += decoder.cut_short is not None
-        self.result.frames_sampled += decoder.sampled
-        self.result.frames += written
-        self.result.drop(selection.dropped)
+        self.result.clips_cut_short += decoded.is_cut_short
+        self.result.frames_sampled += decoded.sampled
+        self.result.drop(decoded.dropped)
+
+    def _reject(self, uri: str, clip_id: str | None, error: ClipError) -> None:
+        reject = Reject(uri, STEP, error.reason, error.detail, clip_id)
+        self._rejects.write_table(rejects_table([reject]))
+        counts = self.result.rejects_by_reason
+        counts[str(error.reason)] = counts.get(str(error.reason), 0) + 1
 
     def _write(self, clip: dict[str, Any], group: list[Frame]) -> None:
-        if not group:
-            return
         of_clip = {name: clip[name] for name in _CLIP_COLUMNS}
         rows = [{**of_clip, **asdict(frame), "face_box": None} for frame in group]
         # The schema leaves out the measures that nobody asks for after the selection.
         self._frames.write_table(pa.Table.from_pylist(rows, schema=FRAMES))
-        group.clear()
+        self.result.frames += len(group)
 
 
-def check_consent(expires_on: date | None, today: date) -> None:
+def check_consent(clip: dict[str, Any], today: date) -> None:
     """Refuse a clip whose consent ended since it was ingested.
 
     Raises:
         ClipError: CONSENT_MISSING or CONSENT_EXPIRED.
     """
+    expires_on: date | None = clip["consent_expires_on"]
     if expires_on is None:
         raise ClipError(Reason.CONSENT_MISSING, "the clips table has no end of consent for it")
     if today > expires_on:
@@ -231,6 +232,27 @@ def _count_clips(table: pq.ParquetFile, shard: int) -> int:
     if not count:
         raise ContractError(f"{CLIPS_FILE} has no clip in shard {shard}; take one that it has")
     return count
+
+
+def _with_stills(
+    clips: Iterator[dict[str, Any]], path: Path
+) -> Iterator[tuple[dict[str, Any], pa.Table | None]]:
+    """Give each album its rows of the stills table, which has the albums in the same order.
+
+    Raises:
+        ContractError: there is no such table, or it lacks an album.
+    """
+    reader: StillsReader | None = None
+    try:
+        for clip in clips:
+            if clip["codec"] != STILLS_CODEC:
+                yield clip, None
+                continue
+            reader = reader or StillsReader(path)
+            yield clip, reader.take(clip["clip_id"])
+    finally:
+        if reader is not None:
+            reader.close()
 
 
 def _clips_of(table: pq.ParquetFile, shard: int) -> Iterator[dict[str, Any]]:

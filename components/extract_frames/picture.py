@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from av.sidedata.sidedata import SideDataContainer
     from av.video.frame import VideoFrame
+    from av.video.plane import VideoPlane
 
     Image = npt.NDArray[np.uint8]
 
@@ -47,50 +48,148 @@ class Quality:
     dhash: int
 
 
-def upright_square(
-    frame: VideoFrame, pixel_aspect: float, matrix: npt.NDArray[np.int32] | None
-) -> Image:
-    """Cut the middle out of a frame, scale it and turn it the way it is to be shown.
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A rectangle in parts of a picture's width and height."""
 
-    The largest square in the middle of the picture is kept and scaled to FRAME_SIZE. Nothing is
-    distorted: pixels that are not square are made so on the way. What lies left and right of the
-    square (above and below it in a portrait video) is lost.
+    x: float
+    y: float
+    width: float
+    height: float
+
+    def within(self, outer: Region) -> Region:
+        """The same rectangle, given in parts of `outer`, in parts of what `outer` is a part of."""
+        return Region(
+            outer.x + self.x * outer.width,
+            outer.y + self.y * outer.height,
+            self.width * outer.width,
+            self.height * outer.height,
+        )
+
+    def cut(self, image: Image) -> Image:
+        """View of what lies in it; at least one pixel."""
+        height, width = image.shape[:2]
+        across = max(1, min(width, round(self.width * width)))
+        down = max(1, min(height, round(self.height * height)))
+        left = min(max(0, round(self.x * width)), width - across)
+        top = min(max(0, round(self.y * height)), height - down)
+        return image[top : top + down, left : left + across]
+
+
+WHOLE: Final = Region(0.0, 0.0, 1.0, 1.0)
+
+
+class Picture:
+    """A decoded frame, of which the square in the middle can be seen, upright.
+
+    That is the largest square in the middle of the picture as it is to be shown. What lies left and
+    right of it (above and below it in a portrait video) is lost. Nothing is distorted: pixels that
+    are not square are made so on the way.
+
+    A part is cut out before colours are converted, and each plane is scaled by itself: to convert
+    the whole picture first costs several times as much.
+    """
+
+    def __init__(
+        self, frame: VideoFrame, pixel_aspect: float, matrix: npt.NDArray[np.int32] | None
+    ) -> None:
+        """Look at a frame.
+
+        Args:
+            frame: as it was decoded.
+            pixel_aspect: width of a pixel divided by its height.
+            matrix: how it is to be shown, see `display_matrix`.
+
+        Raises:
+            ClipError: UNREADABLE or TOO_LARGE, by the size of the frame.
+        """
+        check_size(frame.width, frame.height)
+        self._square = central_square(frame.width, frame.height, pixel_aspect)
+        self._matrix = matrix
+        if frame.format.name in _PLANAR:
+            self._planes = [_samples(plane) for plane in frame.planes]
+            self._to_bgr = to_bgr(frame.colorspace, full_range=_is_full_range(frame))
+        else:
+            self._planes = [np.asarray(frame.to_ndarray(format="bgr24"), dtype=np.uint8)]
+
+    def square(self, part: Region = WHOLE, size: int = FRAME_SIZE) -> Image:
+        """Cut a square part out of the square in the middle, scale it and turn it upright.
+
+        Args:
+            part: which part of the upright square.
+            size: width and height of the result in pixels.
+
+        Returns:
+            (size, size, 3) uint8, BGR.
+        """
+        region = unturned(part, self._matrix).within(self._square)
+        planes = [scale(region.cut(plane), size) for plane in self._planes]
+        if len(planes) == 1:
+            return turn(planes[0], self._matrix)
+        image = cv2.transform(cv2.merge(planes), self._to_bgr)
+        return turn(np.asarray(image, np.uint8), self._matrix)
+
+
+class UprightPicture(Picture):
+    """A picture that is upright already."""
+
+    def __init__(self, image: Image) -> None:
+        """Look at an image, (height, width, 3) uint8, BGR."""
+        self._square = central_square(image.shape[1], image.shape[0], 1.0)
+        self._matrix = None
+        self._planes = [image]
+
+
+_PLANAR: Final = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p"})
+_FULL_RANGE: Final = 2
+_KR_KB: Final = {1: (0.2126, 0.0722), 9: (0.2627, 0.0593), 10: (0.2627, 0.0593)}
+_KR_KB_OTHERWISE: Final = (0.299, 0.114)
+
+
+def _samples(plane: VideoPlane) -> Image:
+    """View of a plane without the padding of its lines."""
+    buffer = cast("memoryview", plane)  # it has the buffer protocol, which the stubs leave out
+    lines = np.frombuffer(buffer, np.uint8).reshape(-1, plane.line_size)
+    return lines[: plane.height, : plane.width]
+
+
+def _is_full_range(frame: VideoFrame) -> bool:
+    return frame.color_range == _FULL_RANGE or frame.format.name.startswith("yuvj")
+
+
+def to_bgr(colorspace: int, *, full_range: bool) -> npt.NDArray[np.float32]:
+    """The 3x4 matrix from (Y, Cb, Cr, 1) in 0..255 to BGR (ITU-T H.273, 8.3).
 
     Args:
-        frame: as it was decoded.
-        pixel_aspect: width of a pixel divided by its height.
-        matrix: how it is to be shown, see `display_matrix`.
-
-    Returns:
-        (224, 224, 3) uint8, BGR.
-
-    Raises:
-        ClipError: UNREADABLE or TOO_LARGE, by the size of the frame.
+        colorspace: matrix coefficients as H.273 numbers them: BT.709, BT.2020, and BT.601 for all
+            others and where they are not stated, as FFmpeg does.
+        full_range: whether luma fills 0..255, not 16..235.
     """
-    check_size(frame.width, frame.height)
-    image = np.asarray(frame.to_ndarray(format="bgr24"), dtype=np.uint8)
-    square = scale(central_square(image, pixel_aspect))
-    return turn(square, matrix)
+    kr, kb = _KR_KB.get(colorspace, _KR_KB_OTHERWISE)
+    kg = 1 - kr - kb
+    luma, chroma, black = (1.0, 1.0, 0.0) if full_range else (255 / 219, 255 / 224, 16.0)
+    blue, red = 2 * (1 - kb) * chroma, 2 * (1 - kr) * chroma
+    factors = np.array(
+        [(luma, blue, 0.0), (luma, -blue * kb / kg, -red * kr / kg), (luma, 0.0, red)]
+    )
+    return np.c_[factors, -factors @ (black, 128.0, 128.0)].astype(np.float32)
 
 
-def central_square(image: Image, pixel_aspect: float) -> Image:
-    """View of the largest part in the middle that is a square when it is shown."""
+def central_square(width: int, height: int, pixel_aspect: float) -> Region:
+    """The largest part in the middle that is a square when it is shown."""
     low, high = _PIXEL_ASPECT_LIMITS
     if not low <= pixel_aspect <= high:  # a mistake of the file's
         pixel_aspect = 1.0
-    height, width = image.shape[:2]
     side = min(width * pixel_aspect, height)
-    crop_width = max(1, min(width, round(side / pixel_aspect)))
-    crop_height = max(1, min(height, round(side)))
-    left, top = (width - crop_width) // 2, (height - crop_height) // 2
-    return image[top : top + crop_height, left : left + crop_width]
+    across, down = side / pixel_aspect / width, side / height
+    return Region((1 - across) / 2, (1 - down) / 2, across, down)
 
 
-def scale(image: Image) -> Image:
-    """Scale to FRAME_SIZE: averaging when it gets smaller, bilinear when it gets larger."""
-    shrinks = min(image.shape[:2]) >= FRAME_SIZE
+def scale(image: Image, size: int) -> Image:
+    """Scale to a square of `size` pixels: averaging when it gets smaller, else bilinear."""
+    shrinks = min(image.shape[:2]) >= size
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, (FRAME_SIZE, FRAME_SIZE), interpolation=how), np.uint8)
+    return np.asarray(cv2.resize(image, (size, size), interpolation=how), np.uint8)
 
 
 def display_matrix(frame: VideoFrame) -> npt.NDArray[np.int32] | None:
@@ -113,15 +212,31 @@ def turn(image: Image, matrix: npt.NDArray[np.int32] | None) -> Image:
     with q pointing down (ISO/IEC 14496-12, 8.5.3; libavutil/display.h). All eight orientations a
     camera can write are covered, the mirrored ones of front cameras included.
     """
-    if matrix is None:
-        return image
-    (a, b), (c, d) = matrix[0, :2].tolist(), matrix[1, :2].tolist()
-    swaps_axes = abs(b) + abs(c) > abs(a) + abs(d)
+    swaps_axes, mirror_x, mirror_y = _turn_of(matrix)
     if swaps_axes:
         image = image.transpose(1, 0, 2)
-    mirror_x, mirror_y = (c < 0, b < 0) if swaps_axes else (a < 0, d < 0)
     turned = image[:: -1 if mirror_y else 1, :: -1 if mirror_x else 1]
     return np.ascontiguousarray(turned)
+
+
+def unturned(part: Region, matrix: npt.NDArray[np.int32] | None) -> Region:
+    """Where a part of the upright square lies in the square as it was coded."""
+    swaps_axes, mirror_x, mirror_y = _turn_of(matrix)
+    x = 1 - part.x - part.width if mirror_x else part.x
+    y = 1 - part.y - part.height if mirror_y else part.y
+    if swaps_axes:
+        return Region(y, x, part.height, part.width)
+    return Region(x, y, part.width, part.height)
+
+
+def _turn_of(matrix: npt.NDArray[np.int32] | None) -> tuple[bool, bool, bool]:
+    """Whether axes are swapped first, and which of them is mirrored then."""
+    if matrix is None:
+        return False, False, False
+    (a, b), (c, d) = matrix[0, :2].tolist(), matrix[1, :2].tolist()
+    swaps_axes = abs(b) + abs(c) > abs(a) + abs(d)
+    mirror_x, mirror_y = (c < 0, b < 0) if swaps_axes else (a < 0, d < 0)
+    return swaps_axes, mirror_x, mirror_y
 
 
 def measure(image: Image) -> Quality:

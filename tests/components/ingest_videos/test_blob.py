@@ -185,7 +185,8 @@ def test_a_source_without_videos_says_where_it_looked(blobs: Blobs) -> None:
     blobs.container.upload_blob(
         "winter/roster.csv", (blobs.work / "source/roster.csv").read_bytes()
     )
-    with pytest.raises(SourceError, match=r"below videos/ in http.*/winter: there are none"):
+    where = r"below videos/ or images/ in http.*/winter: there are none"
+    with pytest.raises(SourceError, match=where):
         blobs.ingest(source)
 
 

@@ -17,10 +17,12 @@ from components.contracts import (
     INGEST_FILE,
     REJECTS,
     REJECTS_FILE,
+    STILLS_FILE,
     Reason,
 )
 from components.errors import ContractError, RosterError, SourceError
 from components.ingest_videos.ingest import Ingested, ingest
+from components.sources import LocalFolder
 from tests.conftest import TODAY, Cohort
 
 if TYPE_CHECKING:
@@ -181,11 +183,11 @@ def test_the_summary_on_disk_is_the_one_that_is_returned(cohort: Cohort) -> None
     assert json.loads((output(cohort) / INGEST_FILE).read_text()) == ingested.summary()
 
 
-def test_only_the_three_files_are_left(cohort: Cohort) -> None:
+def test_only_the_four_files_are_left(cohort: Cohort) -> None:
     cohort.person("p1").clip("p1.mp4")
     run(cohort)
     names = {path.name for path in output(cohort).iterdir()}
-    assert names == {CLIPS_FILE, REJECTS_FILE, INGEST_FILE}
+    assert names == {CLIPS_FILE, STILLS_FILE, REJECTS_FILE, INGEST_FILE}
 
 
 def test_the_same_source_gives_the_same_bytes(cohort: Cohort) -> None:
@@ -241,6 +243,37 @@ def test_without_a_roster_nothing_is_read(cohort: Cohort) -> None:
     cohort.clip("p1.mp4")
     with pytest.raises(RosterError):
         run(cohort)
+
+
+def test_the_roster_may_be_given_apart(cohort: Cohort) -> None:
+    cohort.person("p1").clip("p1.mp4")
+    apart = (cohort.folder / "roster.csv").rename(cohort.folder.parent / "people.csv")
+    ingested = ingest(str(cohort.folder), output(cohort), workers=1, today=TODAY, roster=str(apart))
+    assert ingested.people == 1
+
+
+def test_a_source_is_listed_once(cohort: Cohort, monkeypatch: pytest.MonkeyPatch) -> None:
+    cohort.person("p1").clip("p1.mp4")
+    listings = []
+    files = LocalFolder.files
+    monkeypatch.setattr(
+        LocalFolder, "files", lambda source: (listings.append(source), files(source))[1]
+    )
+    run(cohort)
+    assert len(listings) == 1
+
+
+def test_the_progress_has_its_total_before_the_first_file(
+    cohort: Cohort, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    events = tmp_path / "events.jsonl"
+    monkeypatch.setenv("ROLLCALL_EVENTS", str(events))
+    cohort.person("p1").clip("p1.mp4")
+    cohort.raw("p1.txt", b"")
+    run(cohort)
+    told = [json.loads(line) for line in events.read_text().splitlines()]
+    assert {(each["done"], each["total"]) for each in told[:2]} == {(0, 0), (0, 2)}
+    assert (told[-1]["done"], told[-1]["total"]) == (2, 2)
 
 
 @pytest.mark.parametrize("workers", [0, -1, 1001])

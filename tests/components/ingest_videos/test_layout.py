@@ -52,3 +52,35 @@ def test_the_detail_does_not_repeat_the_name() -> None:
     with pytest.raises(ClipError) as caught:
         place_of("jane doe.mp4")
     assert "jane" not in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("p1/1.jpg", Place("p1", SOLE_SESSION)),
+        ("p1/only/1.JPEG", Place("p1", SOLE_SESSION)),
+        ("p1/autumn/IMG 1 (copy).png", Place("p1", "autumn")),
+    ],
+)
+def test_a_still_lies_in_the_folder_of_a_person_or_of_a_session(path: str, place: Place) -> None:
+    assert place_of(path, "images") == place
+
+
+@pytest.mark.parametrize(
+    ("path", "folder", "detail"),
+    [
+        ("p1.jpg", "images", "images/<person_id>/"),
+        ("p1/s1/more/1.jpg", "images", "too deep"),
+        ("p1/1.mp4", "images", "belong in videos/"),
+        ("p1/1.gif", "images", ".webp"),
+        ("jane doe/1.jpg", "images", "person_id"),
+        ("p1/first session/1.jpg", "images", "session"),
+        ("p1/1.jpg", "videos", "belong in images/"),
+    ],
+)
+def test_a_path_in_the_wrong_place_is_a_bad_name_that_says_where_it_belongs(
+    path: str, folder: str, detail: str
+) -> None:
+    with pytest.raises(ClipError, match=detail) as caught:
+        place_of(path, folder)
+    assert caught.value.reason is Reason.BAD_NAME

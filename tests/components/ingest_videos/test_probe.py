@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,18 +10,29 @@ import pytest
 from components import video
 from components.artifacts import sha256_of
 from components.contracts import ClipError, Reason
-from components.ingest_videos.probe import Limits, Probe, probe_clip
+from components.guard import GuardLimits, GuardPool
+from components.ingest_videos.probe import TASK, Limits, Probe, probe_clip, probe_video
 from components.sources import open_source
 from tests.videos import noise, set_display_matrix, write_audio, write_video
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+
+GUARDS = GuardPool(TASK, GuardLimits(), 1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _guards() -> Iterator[None]:
+    with GUARDS:
+        yield
 
 
 def probe(path: Path, limits: Limits | None = None) -> Probe:
     """Probe the one video of a source whose videos/ is the folder of `path`."""
     (file,) = open_source(str(path.parent.parent)).files()
-    return probe_clip(file, limits or Limits())
+    return probe_clip(file, limits or Limits(), GUARDS)
 
 
 def refusal(path: Path, limits: Limits | None = None) -> ClipError:
@@ -144,4 +156,6 @@ def test_a_large_file_is_refused_before_it_is_read(videos: Path) -> None:
 
 def test_a_picture_too_large_is_refused(videos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(video, "MAX_PIXELS", 64 * 48 - 1)
-    assert refusal(clip(videos / "a.mp4")).reason is Reason.TOO_LARGE
+    with pytest.raises(ClipError) as caught:
+        probe_video(clip(videos / "a.mp4"), **asdict(Limits()))
+    assert caught.value.reason is Reason.TOO_LARGE

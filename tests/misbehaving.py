@@ -1,0 +1,109 @@
+"""Tasks for `components.guard` that do what a hostile clip may make a decoder do."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import time
+from typing import TYPE_CHECKING, Any
+
+from components.contracts import ClipError, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    Results = Generator[bytes, None, dict[str, Any]]
+
+
+def behave(path: Path, *, count: int = 3) -> Results:
+    for number in range(count):
+        yield f"{number}:{path.read_text(encoding='utf-8')}".encode()
+    return {"pid": os.getpid()}
+
+
+def tell_environment(path: Path) -> dict[str, Any]:
+    return {"environment": sorted(os.environ), "pid": os.getpid()}
+
+
+def refuse(path: Path) -> Results:
+    yield b"something before"
+    raise ClipError(Reason.NO_VIDEO, "as the test wants it")
+
+
+def raise_error(path: Path) -> dict[str, Any]:
+    raise RuntimeError(f"a message with the name {path}")
+
+
+def read_null_pointer(path: Path) -> dict[str, Any]:
+    ctypes.string_at(0)
+    return {}
+
+
+def abort(path: Path) -> Results:
+    yield b"something before"
+    os.abort()
+
+
+def leave(path: Path) -> dict[str, Any]:
+    os._exit(3)
+
+
+def sleep(path: Path) -> dict[str, Any]:
+    time.sleep(600)
+    return {}
+
+
+def spin(path: Path) -> dict[str, Any]:
+    while True:
+        pass
+
+
+def eat_memory(path: Path) -> dict[str, Any]:
+    return {"bytes": len(bytearray(1 << 40))}
+
+
+def hoard(path: Path) -> dict[str, Any]:
+    hoarded = []
+    while True:
+        hoarded.append(bytearray(16 << 20))
+
+
+def be_killed(path: Path) -> dict[str, Any]:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return {}
+
+
+def chatter(path: Path) -> Results:
+    while True:
+        yield b"more"
+
+
+def say_too_much(path: Path) -> Results:
+    yield b"x" * (8 << 20)
+    return {}
+
+
+def write_file(path: Path) -> dict[str, Any]:
+    path.with_name("written").write_bytes(b"x")
+    return {}
+
+
+def close_every_pipe(path: Path) -> dict[str, Any]:
+    os.closerange(3, 64)
+    time.sleep(600)
+    return {}
+
+
+def talk_nonsense(path: Path) -> dict[str, Any]:
+    """Write to the pipe behind the back of the protocol, as code that took over could."""
+    for descriptor in range(3, 64):
+        try:
+            with socket.socket(fileno=os.dup(descriptor)) as pipe:
+                pipe.sendall((9).to_bytes(4, "big") + b"d{broken}")
+        except OSError:
+            continue
+    time.sleep(600)
+    return {}
