@@ -16,12 +16,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 from components.errors import RemovalError, SourceError
-from components.sources import MAX_FILES, VIDEOS_NAME, LocalFolder, is_blob, open_source
+from components.sources import (
+    IMAGES_NAME,
+    MAX_FILES,
+    VIDEOS_NAME,
+    LocalFolder,
+    is_blob,
+    open_source,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-AREAS: Final = ("images", VIDEOS_NAME)
+AREAS: Final = (IMAGES_NAME, VIDEOS_NAME)
 """Folders of a source with a folder, or a file, for each person."""
 HIDDEN: Final = ("", ".", "._")
 """What the name of a person's file may begin with: Finder and editors hide copies like that."""

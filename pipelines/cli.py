@@ -376,6 +376,8 @@ def _show_receipt(plan: Plan, receipt: Path) -> None:
     console.print("Not covered, so left to you (docs/privacy.md):")
     for each in plan.not_covered:
         console.print(f"  - {each}", markup=False, highlight=False)
+    if plan.recovery:
+        console.print(f"In the source: {plan.recovery.remark}.", highlight=False)
     console.print(f"Receipt: {receipt}", soft_wrap=True)
     if plan.failed:
         raise RollcallError(

@@ -113,8 +113,9 @@ def local_registry(folder: Path = Path("runs/registry")) -> str:
 
 
 def _source_summary(work: Path) -> dict[str, Any]:
-    for name in (SOURCE_FILE, INGEST_FILE):  # the first has the second in it
-        for path in (work / "pipeline").rglob(name):
+    """The later of the two has the earlier in it."""
+    for name in (f"split-dataset/audit/{SOURCE_FILE}", f"ingest-videos/clips/{INGEST_FILE}"):
+        for path in (work / "pipeline").glob(f"*/{name}"):
             return read_json(path)
     return {}
 

@@ -90,13 +90,6 @@ def output(tmp_path, source):
     return folder
 
 
-@pytest.fixture(scope="module")
-def empty_database(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("registry")
-    MlflowClient(f"sqlite:///{folder / 'mlflow.db'}").search_registered_models()
-    return folder / "mlflow.db"
-
-
 @pytest.fixture
 def registry(empty_database, tmp_path):
     """Version 1 knows OTHER alone; version 2, the champion, knows both."""
@@ -466,6 +459,7 @@ def test_the_command_shows_removes_and_names_the_receipt(monkeypatch, capsys, ar
     assert "version 2" in printed
     (receipt,) = (output / RECEIPTS).iterdir()
     assert receipt.name in printed
+    assert "backups and snapshots of the disk are not known" in printed
 
 
 def test_without_yes_and_without_an_answer_nothing_is_removed(

@@ -40,14 +40,6 @@ def write_model(folder, name="EfficientNetLite0", content=b"weights"):
     return folder
 
 
-@pytest.fixture(scope="module")
-def empty_database(tmp_path_factory):
-    """A migrated database: making its tables takes seconds, copying it does not."""
-    folder = tmp_path_factory.mktemp("registry")
-    MlflowClient(f"sqlite:///{folder / 'mlflow.db'}").search_registered_models()
-    return folder / "mlflow.db"
-
-
 @pytest.fixture
 def registry(empty_database, tmp_path):
     (tmp_path / "registry").mkdir()
