@@ -66,6 +66,22 @@ class Reason(enum.StrEnum):
     CHANGED_SINCE_INGEST = "changed_since_ingest"
 
 
+class EnrolmentProblem(enum.StrEnum):
+    """Why a person has to record again; `split_dataset.enrolment` has the test for each."""
+
+    NO_CONSENT = "no_consent"
+    NONE_USABLE = "none_usable"
+    TOO_DARK = "too_dark"
+    TOO_BRIGHT = "too_bright"
+    TOO_FEW_SHARP_FRAMES = "too_few_sharp_frames"
+    HEAD_HARDLY_TURNED = "head_hardly_turned"
+    CLIP_TOO_SHORT = "clip_too_short"
+    ONLY_ONE_SESSION = "only_one_session"
+
+
+GOOD_ENROLMENT: Final = "good"
+"""The verdict on a person without any `EnrolmentProblem`."""
+
 CLIPS: Final = pa.schema(
     [
         pa.field("clip_id", pa.string(), nullable=False),
@@ -160,6 +176,75 @@ REJECTS: Final = pa.schema(
 )
 """One row a clip or a still that did not get through, with a `Reason`."""
 
+PEOPLE: Final = pa.schema(
+    [
+        pa.field("person_id", pa.string(), nullable=False),
+        pa.field("role", pa.string(), nullable=False),
+        pa.field("consent", pa.string(), nullable=False),
+        pa.field("clips_accepted", pa.int32(), nullable=False),
+        pa.field("clips_rejected", pa.int32(), nullable=False),
+    ]
+)
+"""One row a person of the roster, in its order, those without a clip included. `consent` is a
+`roster.Consent`; `clips_rejected` counts the files whose path names the person."""
+
+_FRAME_COUNTS: Final = [
+    pa.field(name, pa.int32())
+    for name in (
+        "frames_sampled",
+        "frames",
+        "frames_dropped_dark",
+        "frames_dropped_bright",
+        "frames_dropped_blurred",
+        "frames_dropped_near_duplicate",
+    )
+]
+_FRAME_MEASURES: Final = [
+    pa.field(name, pa.float64())
+    for name in (
+        "blurred_share",
+        "dark_share",
+        "bright_share",
+        "sharpness",
+        "brightness",
+        "spread",
+        "flicker",
+    )
+]
+
+CLIP_QUALITY: Final = pa.schema(
+    [
+        pa.field("clip_id", pa.string(), nullable=False),
+        pa.field("person_id", pa.string(), nullable=False),
+        pa.field("role", pa.string(), nullable=False),
+        pa.field("session", pa.string(), nullable=False),
+        pa.field("duration_s", pa.float64(), nullable=False),
+        pa.field("seen_s", pa.float64(), nullable=False),
+        pa.field("cut_short", pa.bool_(), nullable=False),
+        *(field.with_nullable(False) for field in (*_FRAME_COUNTS, *_FRAME_MEASURES)),
+    ]
+)
+"""One row a clip that gave frames; `extract_frames.clip_quality` says how each is measured."""
+
+ENROLMENT: Final = pa.schema(
+    [
+        *PEOPLE,
+        pa.field("sessions", pa.int32(), nullable=False),
+        pa.field("sessions_good", pa.int32(), nullable=False),
+        pa.field("session", pa.string()),
+        pa.field("seen_s", pa.float64()),
+        pa.field("cut_short", pa.bool_()),
+        *_FRAME_COUNTS,
+        *_FRAME_MEASURES,
+        pa.field("verdict", pa.string(), nullable=False),
+        pa.field("advice", pa.string(), nullable=False),
+    ]
+)
+"""One row a person of the roster. From `session` to `flicker` it holds what was measured of the
+session that decides, null where there is none; `verdict` is GOOD_ENROLMENT or `EnrolmentProblem`s
+separated by blanks; `split_dataset.enrolment` says which session it is, and why. `clips_accepted`
+are those that gave frames."""
+
 INDEX: Final = pa.schema(
     [
         *FRAME_KEY,
@@ -195,6 +280,9 @@ STILLS_FILE: Final = "stills.parquet"
 INGEST_FILE: Final = "ingest.json"
 EXTRACT_FILE: Final = "extract.json"
 SOURCE_FILE: Final = "source.json"
+PEOPLE_FILE: Final = "people.parquet"
+CLIP_QUALITY_FILE: Final = "clip_quality.parquet"
+ENROLMENT_FILE: Final = "enrolment.parquet"
 FRAMES_FILE: Final = "frames.parquet"
 REJECTS_FILE: Final = "rejects.parquet"
 INDEX_FILE: Final = "index.parquet"

@@ -401,6 +401,11 @@ def _show(done: LocalRun, output: Path) -> None:
         console.print(line, style="red", markup=False)
     champion = done.leaderboard["champion"]
     console.print(f"Champion: [bold]{champion}[/], version {done.version}", highlight=False)
+    console.print(
+        f"Enrolment: {done.enrolled} good, {done.to_record} to record again, see "
+        f"{output / 'enrolment.csv'}",
+        soft_wrap=True,
+    )
     for name, path in (("Report", "report.html"), ("Model", "champion")):
         console.print(f"{name + ':':<9} {output / path}", soft_wrap=True)
 

@@ -30,7 +30,16 @@ from components.artifacts import (
     read_json,
     write_json,
 )
-from components.contracts import INGEST_FILE, LEADERBOARD_FILE, REJECTS, REJECTS_FILE, SOURCE_FILE
+from components.contracts import (
+    ENROLMENT,
+    ENROLMENT_FILE,
+    GOOD_ENROLMENT,
+    INGEST_FILE,
+    LEADERBOARD_FILE,
+    REJECTS,
+    REJECTS_FILE,
+    SOURCE_FILE,
+)
 from components.errors import RollcallError
 from components.sources import SCRATCH_VARIABLE
 from components.telemetry import EVENTS_VARIABLE
@@ -39,6 +48,7 @@ from pipelines.progress import SECONDS_BETWEEN_LOOKS, EventReader, ProgressDispl
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    import pyarrow as pa
     from rich.console import Console
 
 WORK: Final = ".work"
@@ -46,6 +56,7 @@ RUN_LOG: Final = "run.log"
 STEPS_FILE: Final = "steps.json"
 REPORT_FILE: Final = "report.html"
 REJECTS_CSV: Final = "rejects.csv"
+ENROLMENT_CSV: Final = "enrolment.csv"
 CHAMPION: Final = "champion"
 
 LONGEST_RUN_S: Final = 24 * 3600
@@ -62,6 +73,8 @@ class LocalRun:
         steps: what each step took.
         seconds: wall time of the whole.
         version: the registered version.
+        enrolled: how many people are enrolled well enough.
+        to_record: how many people have to record again.
     """
 
     output: Path
@@ -69,6 +82,8 @@ class LocalRun:
     steps: list[StepCost]
     seconds: float
     version: str
+    enrolled: int
+    to_record: int
 
 
 def run_training(
@@ -134,14 +149,16 @@ def _run(
         exit_code = _watch_child(work, output / RUN_LOG, events, display, environment)
     if exit_code:
         raise RollcallError(_explain(display, output / RUN_LOG))
-    version = _lay_out(work, output)
+    tasks = next((work / "pipeline").iterdir())
+    version = _lay_out(tasks, output)
+    enrolled, to_record = _count_verdicts(tasks)
     steps = display.steps.costs()
     seconds = round(time.monotonic() - started, 3)
     with atomic_file(output / STEPS_FILE) as path:
         costs = [step.to_json() for step in steps]
         write_json(path, {"wall_seconds": seconds, "steps": costs})
     leaderboard = read_json(output / LEADERBOARD_FILE)
-    return LocalRun(output, leaderboard, steps, seconds, version)
+    return LocalRun(output, leaderboard, steps, seconds, version, enrolled, to_record)
 
 
 def _watch_child(
@@ -199,24 +216,38 @@ def _explain(display: ProgressDisplay, log: Path) -> str:
     return f"The run failed.\n{told}\nThe whole log: {log}"
 
 
-def _lay_out(work: Path, output: Path) -> str:
-    """Move the results out of the working folder; returns the registered version."""
-    tasks = next((work / "pipeline").iterdir())
+def _lay_out(tasks: Path, output: Path) -> str:
+    """Copy the results out of the tasks' folder; returns the registered version."""
     compared = tasks / "compare-models"
     for source, name in (("leaderboard", LEADERBOARD_FILE), ("report", REPORT_FILE)):
         with atomic_file(output / name) as path:
             shutil.copyfile(compared / source, path)
     with atomic_directory(output / CHAMPION) as directory:
         shutil.copytree(compared / CHAMPION, directory, dirs_exist_ok=True)
-    with (
-        atomic_file(output / REJECTS_CSV) as path,
-        open_table(tasks / "split-dataset" / "audit" / REJECTS_FILE, REJECTS) as rejects,
-        pyarrow.csv.CSVWriter(path, REJECTS) as writer,
-    ):
-        for batch in rejects.iter_batches():
-            writer.write_batch(batch)
+    audit = tasks / "split-dataset" / "audit"
+    _write_csv(audit / REJECTS_FILE, REJECTS, output / REJECTS_CSV)
+    _write_csv(audit / ENROLMENT_FILE, ENROLMENT, output / ENROLMENT_CSV)
     registered = read_json(tasks / "register-model" / "executor_output.json")
     return str(registered["parameterValues"]["Output"])
+
+
+def _write_csv(table: Path, schema: pa.Schema, output: Path) -> None:
+    with (
+        atomic_file(output) as path,
+        open_table(table, schema) as file,
+        pyarrow.csv.CSVWriter(path, schema) as writer,
+    ):
+        for batch in file.iter_batches():
+            writer.write_batch(batch)
+
+
+def _count_verdicts(tasks: Path) -> tuple[int, int]:
+    """How many people are enrolled well enough, and how many have to record again."""
+    path = tasks / "split-dataset" / "audit" / ENROLMENT_FILE
+    with open_table(path, ENROLMENT) as file:
+        verdicts = file.iter_batches(columns=["verdict"])
+        good = sum(batch["verdict"].to_pylist().count(GOOD_ENROLMENT) for batch in verdicts)
+        return good, file.metadata.num_rows - good
 
 
 @contextlib.contextmanager

@@ -19,20 +19,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from components.artifacts import atomic_file, digests_of, read_json, read_table, sha256_of
 from components.contracts import (
     CLASSES_FILE,
     CLIPS,
     CLIPS_FILE,
     LINEAGE_FILE,
-    REJECTS,
-    REJECTS_FILE,
     Classes,
 )
 from components.errors import ContractError, RollcallError
 from components.pseudonyms import holds
 from components.removal import AREAS, is_of
-from pipelines.local import CHAMPION, REJECTS_CSV, REPORT_FILE, RUN_LOG, WORK
+from pipelines.local import CHAMPION, ENROLMENT_CSV, REJECTS_CSV, REPORT_FILE, RUN_LOG, WORK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -122,8 +123,12 @@ class Clue:
         return any(is_of(path[area.end() :], self.person_id) for area in _AREA.finditer(path))
 
     def is_in_row(self, row: dict[str, Any]) -> bool:
-        """Whether a reject is the person's."""
-        return self.is_in_uri(row["uri"]) or row["clip_id"] in self.clip_ids
+        """Whether a row of a table is the person's, by whichever of the three columns it has."""
+        return (
+            row.get("person_id") == self.person_id
+            or row.get("clip_id") in self.clip_ids
+            or self.is_in_uri(row.get("uri") or "")
+        )
 
     def is_in_text(self, path: Path) -> bool:
         """Whether a file has the pseudonym or the id of one of the clips in it, as a whole word."""
@@ -149,11 +154,12 @@ def traces_in(output: Path, clue: Clue, problems: list[str]) -> Iterator[Item]:
     for name in (REPORT_FILE, RUN_LOG):
         if (output / name).exists() and clue.is_in_text(output / name):
             yield _file_item("text", output / name, "the pseudonym or a clip's id is in it")
-    rejects = output / REJECTS_CSV
-    if rejects.exists() and any(clue.is_in_row(row) for row in _rows(rejects)):
-        found = _file_item("table", rejects, "other rows stay")
-        found.action, found.act = REWRITE, functools.partial(_rewrite_rejects, rejects, clue)
-        yield found
+    for name in (REJECTS_CSV, ENROLMENT_CSV):
+        table = output / name
+        if table.exists() and any(clue.is_in_row(row) for row in _rows(table)):
+            found = _file_item("table", table, "other rows stay")
+            found.action, found.act = REWRITE, functools.partial(_rewrite, table, clue)
+            yield found
 
 
 def _models(output: Path, clue: Clue, problems: list[str]) -> Iterator[Item]:
@@ -192,31 +198,38 @@ def clip_ids_in(output: Path, person_id: str) -> set[str]:
 
 
 def _may_be_in_work(work: Path, clue: Clue) -> bool:
-    """False only where the tables of all clips and all rejects are there and have no trace."""
+    """False only where the clips are listed, and no table has a trace."""
     if not work.exists():
         return False
-    clips, rejects = sorted(work.rglob(CLIPS_FILE)), sorted(work.rglob(REJECTS_FILE))
     scratch = work / "scratch"
-    if not clips or (scratch.exists() and any(scratch.iterdir())):
+    if not any(work.rglob(CLIPS_FILE)) or (scratch.exists() and any(scratch.iterdir())):
         return True
     try:
-        tables = [read_table(path, CLIPS, ["uri", "clip_id"]) for path in clips]
-        tables += [read_table(path, REJECTS, ["uri", "clip_id"]) for path in rejects]
-    except ContractError:
+        return any(_is_in_table(path, clue) for path in sorted(work.rglob("*.parquet")))
+    except (OSError, pa.ArrowException):  # half a table
         return True
-    return any(clue.is_in_row(row) for table in tables for row in table.to_pylist())
 
 
-def _rows(rejects: Path) -> Iterator[dict[str, str]]:
-    with rejects.open(encoding="utf-8", newline="") as stream:
+def _is_in_table(path: Path, clue: Clue) -> bool:
+    with pq.ParquetFile(path) as file:
+        known = ("person_id", "clip_id", "uri")
+        columns = [name for name in file.schema_arrow.names if name in known]
+        batches = file.iter_batches(columns=columns) if columns else ()
+        return any(clue.is_in_row(row) for batch in batches for row in batch.to_pylist())
+
+
+def _rows(table: Path) -> Iterator[dict[str, str]]:
+    with table.open(encoding="utf-8", newline="") as stream:
         yield from csv.DictReader(stream)
 
 
-def _rewrite_rejects(rejects: Path, clue: Clue) -> None:
+def _rewrite(table: Path, clue: Clue) -> None:
     with (
-        atomic_file(rejects) as path,
-        path.open("w", encoding="utf-8", newline="") as stream,
+        table.open(encoding="utf-8", newline="") as old,
+        atomic_file(table) as path,
+        path.open("w", encoding="utf-8", newline="") as new,
     ):
-        writer = csv.DictWriter(stream, REJECTS.names, lineterminator="\n")
+        reader = csv.DictReader(old)
+        writer = csv.DictWriter(new, reader.fieldnames or (), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(row for row in _rows(rejects) if not clue.is_in_row(row))
+        writer.writerows(row for row in reader if not clue.is_in_row(row))

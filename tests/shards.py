@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ import pyarrow as pa
 
 from components.artifacts import write_json, write_table
 from components.contracts import (
+    CLIP_QUALITY,
+    CLIP_QUALITY_FILE,
     CLIPS,
     CLIPS_FILE,
     EMBEDDING_FILE,
@@ -20,6 +23,8 @@ from components.contracts import (
     FRAMES,
     FRAMES_FILE,
     INGEST_FILE,
+    PEOPLE,
+    PEOPLE_FILE,
     REJECTS_FILE,
     SAMPLES_FILE,
     features_file,
@@ -72,7 +77,7 @@ def write_shards(folder: Path, clips: Sequence[FakeClip], shards: int = 2) -> Sh
     """Write the clips in `shards` shards, with features in which each person is a point."""
     parts = [list(clips[number::shards]) for number in range(shards)]
     features = [_write_shard(folder / f"features{n}", part) for n, part in enumerate(parts)]
-    extractions = [_write_extraction(folder / f"extraction{n}") for n in range(shards)]
+    extractions = [_write_extraction(folder / f"extraction{n}", p) for n, p in enumerate(parts)]
     return Shards(features, _write_clips(folder / "clips", clips), extractions)
 
 
@@ -132,8 +137,32 @@ def _embedding(frames: int) -> dict[str, object]:
     }
 
 
-def _write_extraction(folder: Path) -> Path:
+def quality(clip: FakeClip, **more: object) -> dict[str, object]:
+    """A row of CLIP_QUALITY in which nothing is wrong."""
+    row = {
+        "clip_id": clip.clip_id,
+        "person_id": clip.person_id,
+        "role": clip.role,
+        "session": clip.session,
+        "duration_s": 10.0,
+        "seen_s": 9.8,
+        "cut_short": False,
+        "frames_sampled": clip.frames,
+        "frames": clip.frames,
+        **dict.fromkeys((n for n in CLIP_QUALITY.names if n.startswith("frames_dropped")), 0),
+        **dict.fromkeys(("blurred_share", "dark_share", "bright_share"), 0.0),
+        "sharpness": 100.0,
+        "brightness": 128.0,
+        "spread": 9.0,
+        "flicker": 5.0,
+    }
+    return {**row, **more}
+
+
+def _write_extraction(folder: Path, clips: Sequence[FakeClip]) -> Path:
     folder.mkdir(parents=True)
+    rows = [quality(clip) for clip in clips]
+    write_table(folder / CLIP_QUALITY_FILE, pa.Table.from_pylist(rows, CLIP_QUALITY))
     write_table(folder / REJECTS_FILE, rejects_table([]))
     write_json(folder / EXTRACT_FILE, {"clips": 1, "frames": 20, "seconds": 0.5})
     return folder
@@ -159,6 +188,14 @@ def _write_clips(folder: Path, clips: Sequence[FakeClip]) -> Path:
         for clip in clips
     ]
     write_table(folder / CLIPS_FILE, pa.Table.from_pylist(rows, CLIPS))
+    roster = {clip.person_id: clip.role for clip in clips}
+    own = Counter(clip.person_id for clip in clips)
+    people = [
+        {"person_id": person, "role": role, "consent": "valid", "clips_rejected": 0}
+        | {"clips_accepted": own[person]}
+        for person, role in roster.items()
+    ]
+    write_table(folder / PEOPLE_FILE, pa.Table.from_pylist(people, PEOPLE))
     write_table(folder / REJECTS_FILE, rejects_table([]))
     write_json(folder / INGEST_FILE, {"fingerprint": "0" * 64, "clips": len(clips)})
     return folder

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
@@ -11,14 +12,25 @@ from urllib.parse import unquote, urlsplit
 
 from components.artifacts import open_table
 from components.compare_models.intervals import wilson
-from components.contracts import REJECTS, REJECTS_FILE, Reason
+from components.contracts import (
+    ENROLMENT,
+    ENROLMENT_FILE,
+    GOOD_ENROLMENT,
+    REJECTS,
+    REJECTS_FILE,
+    EnrolmentProblem,
+    Reason,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 MOST_REJECTS: Final = 50
 """Rejects that the report lists; the others are only counted."""
+
+MOST_TO_RECORD: Final = 50
+"""People to record again whom the report lists; the others are only counted."""
 
 _MOST_MISTAKES: Final = 5
 _PSEUDONYMOUS: Final = re.compile(r"[A-Za-z0-9_.-]{1,69}(/[A-Za-z0-9_.-]{1,69}){0,2}")
@@ -186,3 +198,67 @@ def place_in_source(uri: str, reason: str) -> str | None:
     if reason == Reason.BAD_NAME or not _PSEUDONYMOUS.fullmatch(place):
         return None
     return place
+
+
+@dataclass(frozen=True)
+class ToRecord:
+    """A person who is not enrolled well enough, as the report lists them.
+
+    Attributes:
+        person_id: the pseudonym.
+        role: in the roster.
+        sessions_good: sessions without a problem.
+        sessions: sessions that gave frames.
+        problems: codes.
+        advice: what to do.
+    """
+
+    person_id: str
+    role: str
+    sessions_good: int
+    sessions: int
+    problems: tuple[str, ...]
+    advice: str
+
+    @property
+    def rank(self) -> tuple[int, int, int, str]:
+        """Smallest for the worst: fewest good sessions, fewest sessions, most problems."""
+        return self.sessions_good, self.sessions, -len(self.problems), self.person_id
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """The verdicts on the people of the roster: all counted, those to record again listed.
+
+    Attributes:
+        good: people who are enrolled well enough.
+        to_record: the others.
+        by_problem: how many of these have which problem, in the order of the codes.
+        listed: the worst of them.
+    """
+
+    good: int
+    to_record: int
+    by_problem: tuple[tuple[str, int], ...]
+    listed: tuple[ToRecord, ...]
+
+
+def enrolment_of(audit: Path) -> Enrolled:
+    """Read the verdicts of a run, keeping MOST_TO_RECORD people in memory."""
+    verdicts: Counter[bool] = Counter()
+    problems: Counter[str] = Counter()
+
+    def to_record() -> Iterator[ToRecord]:
+        with open_table(audit / ENROLMENT_FILE, ENROLMENT) as file:
+            for row in chain.from_iterable(batch.to_pylist() for batch in file.iter_batches()):
+                is_good = row["verdict"] == GOOD_ENROLMENT
+                verdicts[is_good] += 1
+                if is_good:
+                    continue
+                row["problems"] = tuple(row["verdict"].split())
+                problems.update(row["problems"])
+                yield ToRecord(**{name: row[name] for name in ToRecord.__dataclass_fields__})
+
+    listed = heapq.nsmallest(MOST_TO_RECORD, to_record(), key=lambda person: person.rank)
+    by_problem = [(str(code), problems[code]) for code in EnrolmentProblem if problems[code]]
+    return Enrolled(verdicts[True], verdicts[False], tuple(by_problem), tuple(listed))

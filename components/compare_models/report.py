@@ -17,6 +17,7 @@ from components.compare_models import charts, formats
 from components.compare_models.findings import (
     confusion_of,
     decision,
+    enrolment_of,
     not_settled_against,
     rejects_of,
 )
@@ -122,6 +123,7 @@ def _context(
         "audit": read_json(audit / AUDIT_FILE),
         "source": read_json(audit / SOURCE_FILE),
         "rejects": rejects_of(audit),
+        "enrolment": enrolment_of(audit),
     }
 
 

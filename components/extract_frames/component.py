@@ -24,8 +24,9 @@ def extract_frames(
     Args:
         shard: Which shard of the clips.
         clips: What ingest_videos wrote.
-        frames: Directory with frames.parquet, rejects.parquet and extract.json.
-        extraction: The last two of them by themselves, for a step that wants no pixels.
+        frames: Directory with frames.parquet, rejects.parquet, clip_quality.parquet and
+            extract.json.
+        extraction: The last three of them by themselves, for a step that wants no pixels.
         frames_per_second: How many frames of a second of video are kept, by their time stamps.
         min_sharpness: Frames whose Laplacian has a smaller variance are dropped as blurred. It
             depends on what is in the picture: the synthetic heads lie between 8 and 190, and at 2
@@ -47,7 +48,7 @@ def extract_frames(
     import shutil
     from pathlib import Path
 
-    from components.contracts import EXTRACT_FILE, REJECTS_FILE
+    from components.contracts import CLIP_QUALITY_FILE, EXTRACT_FILE, REJECTS_FILE
     from components.extract_frames.extract import extract
     from components.extract_frames.selection import Limits
     from components.roster import utc_today
@@ -62,5 +63,5 @@ def extract_frames(
     )
     frames.metadata.update(extracted.summary())
     Path(extraction.path).mkdir()
-    for name in (REJECTS_FILE, EXTRACT_FILE):
+    for name in (REJECTS_FILE, CLIP_QUALITY_FILE, EXTRACT_FILE):
         shutil.copy(Path(frames.path) / name, extraction.path)

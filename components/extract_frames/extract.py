@@ -18,6 +18,8 @@ import pyarrow.compute as pc
 
 from components.artifacts import atomic_directory, open_table, parquet_writer, write_json
 from components.contracts import (
+    CLIP_QUALITY,
+    CLIP_QUALITY_FILE,
     CLIPS,
     CLIPS_FILE,
     EXTRACT_FILE,
@@ -120,7 +122,7 @@ def extract(
     guard: GuardLimits = DEFAULT_GUARD,
     decoders: int | None = None,
 ) -> Extracted:
-    """Write frames.parquet, rejects.parquet and extract.json for one shard.
+    """Write frames, rejects, clip_quality.parquet and extract.json for one shard.
 
     Args:
         clips: directory that ingest_videos wrote.
@@ -152,9 +154,10 @@ def extract(
         open_table(clips / CLIPS_FILE, CLIPS) as table,
         parquet_writer(work / FRAMES_FILE, FRAMES) as frames_writer,
         parquet_writer(work / REJECTS_FILE, REJECTS) as rejects_writer,
+        parquet_writer(work / CLIP_QUALITY_FILE, CLIP_QUALITY) as quality_writer,
     ):
         progress.expect(_count_clips(table, shard), "clips")
-        writer = _Writer(frames_writer, rejects_writer)
+        writer = _Writer(frames_writer, rejects_writer, quality_writer)
         clips_of_shard = _with_stills(_clips_of(table, shard), clips / STILLS_FILE)
         for decoded in decode_in_order(
             clips_of_shard, settings, work, partial(check_consent, today=today)
@@ -172,9 +175,12 @@ def extract(
 class _Writer:
     """Writes what came of clip after clip, and counts it."""
 
-    def __init__(self, frames: pq.ParquetWriter, rejects: pq.ParquetWriter) -> None:
+    def __init__(
+        self, frames: pq.ParquetWriter, rejects: pq.ParquetWriter, quality: pq.ParquetWriter
+    ) -> None:
         self._frames = frames
         self._rejects = rejects
+        self._quality = quality
         self.result = Extracted()
 
     def take(self, decoded: Decoded) -> None:
@@ -185,13 +191,16 @@ class _Writer:
             self._reject(decoded.clip["uri"], decoded.clip["clip_id"], decoded.error)
             return
         if decoded.stills is not None:
-            self.result.stills += decoded.sampled
+            self.result.stills += decoded.quality.sampled
         frames = decoded.frames()
         while group := list(islice(frames, _ROWS_IN_A_GROUP)):
             self._write(decoded.clip, group)
+        self._quality.write_table(
+            decoded.quality.table(decoded.clip, decoded.dropped, cut_short=decoded.is_cut_short)
+        )
         self.result.clips += 1
         self.result.clips_cut_short += decoded.is_cut_short
-        self.result.frames_sampled += decoded.sampled
+        self.result.frames_sampled += decoded.quality.sampled
         self.result.drop(decoded.dropped)
 
     def _reject(self, uri: str, clip_id: str | None, error: ClipError) -> None:

@@ -16,6 +16,7 @@ from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 from components.contracts import SECONDS_A_STILL, ClipError, Reason
+from components.extract_frames.clip_quality import ClipQuality
 from components.extract_frames.frame import Frame
 from components.extract_frames.selection import Fault, Limits, Selection
 from components.guard import Guard, GuardLimits, GuardPool, guarded_threads
@@ -67,9 +68,9 @@ class Decoded:
     Attributes:
         clip: its row in the clips table.
         spool: the frames that were kept, packed.
+        quality: what those that were sampled are like.
         stills: of an album its rows of the stills table; None of a clip.
         error: why it gave no frames; None if it did.
-        sampled: frames that were looked at.
         dropped: how many of them were dropped for what.
         is_cut_short: whether a part of the clip was left out.
         still_errors: URIs of stills that gave no frame, and why.
@@ -77,9 +78,9 @@ class Decoded:
 
     clip: Clip
     spool: IO[bytes]
+    quality: ClipQuality
     stills: pa.Table | None = None
     error: ClipError | None = None
-    sampled: int = 0
     dropped: Counter[Fault] = field(default_factory=Counter)
     is_cut_short: bool = False
     still_errors: list[tuple[str, ClipError]] = field(default_factory=list)
@@ -142,7 +143,7 @@ def _decode(
     admit: Callable[[Clip], None],
 ) -> Decoded:
     spool = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES, dir=str(scratch))  # noqa: SIM115
-    decoded = Decoded(clip, spool, stills)
+    decoded = Decoded(clip, spool, ClipQuality(settings.limits), stills)
     try:
         admit(clip)
         if stills is None:
@@ -151,7 +152,7 @@ def _decode(
                 decoded.is_cut_short = guard.returned.get("cut_short") is not None
         else:
             _select(decoded, _frames_of_stills(decoded, stills, guards, settings), settings)
-            if not decoded.sampled:
+            if not decoded.quality.sampled:
                 raise ClipError(Reason.NO_FRAMES, "none of its stills can be decoded")  # noqa: TRY301
     except ClipError as error:
         decoded.error = error
@@ -163,14 +164,8 @@ def _decode(
 
 def _select(decoded: Decoded, frames: Iterable[Frame], settings: Settings) -> None:
     """Keep the frames that are as they have to be."""
-
-    def sampled() -> Iterator[Frame]:
-        for frame in frames:
-            decoded.sampled += 1
-            yield frame
-
     selection = Selection(settings.limits)
-    for frame in selection.select(sampled()):
+    for frame in selection.select(decoded.quality.watch(frames)):
         packed = frame.pack()
         decoded.spool.write(_LENGTH.pack(len(packed)) + packed)
     decoded.dropped = selection.dropped

@@ -18,7 +18,8 @@ def ingest_videos(
         source: Folder (path or file://) with roster.csv and videos/ or images/ or both, or its URL
             in Azure Blob.
         workers: Number of shards wanted; there are never more than clips.
-        clips: Directory with clips.parquet, stills.parquet, rejects.parquet and ingest.json.
+        clips: Directory with clips.parquet, stills.parquet, rejects.parquet, people.parquet and
+            ingest.json.
         roster: Where the roster is, if not in the source: path, file:// or URL in Azure Blob.
 
     Returns:

@@ -14,11 +14,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
-from components.artifacts import atomic_directory, open_table, parquet_writer, write_json
+from components.artifacts import (
+    atomic_directory,
+    open_table,
+    parquet_writer,
+    write_json,
+    write_table,
+)
 from components.contracts import (
     CLIPS,
     CLIPS_FILE,
     INGEST_FILE,
+    PEOPLE_FILE,
     REJECTS,
     REJECTS_FILE,
     SECONDS_A_STILL,
@@ -35,6 +42,7 @@ from components.guard import GuardLimits, GuardPool, guarded_threads
 from components.ingest_videos.layout import LAYOUTS, SOLE_SESSION, place_of
 from components.ingest_videos.ledger import Ledger, Settled, Verdict
 from components.ingest_videos.listing import read_listing, write_listing
+from components.ingest_videos.people import People
 from components.ingest_videos.probe import TASK, Limits, Probe, probe_clip
 from components.ingest_videos.probe_still import StillProbe, probe_still
 from components.ingest_videos.spool import ROWS_AT_ONCE, RowReader, Rows
@@ -132,7 +140,7 @@ def ingest(
     roster: str = "",
     limits: Limits = DEFAULT_LIMITS,
 ) -> Ingested:
-    """Write clips.parquet, stills.parquet, rejects.parquet and ingest.json for a source.
+    """Write clips, stills, rejects and people.parquet, and ingest.json for a source.
 
     The clips table has the albums first, then the clips, each by path.
 
@@ -153,24 +161,25 @@ def ingest(
         raise ContractError(f"workers is {workers}; it has to be 1 to {MAX_WORKERS}")
     with step(STEP) as progress, atomic_directory(output) as work:
         opened = open_source(source)
-        people = parse_roster(read_roster(opened, roster))
+        known = parse_roster(read_roster(opened, roster))
         listing = work / _LISTING_FILE
         progress.expect(write_listing(listing, opened.files()), "files")
-        ledger = Ledger()
+        ledger, people = Ledger(), People(known, today)
         with parquet_writer(work / REJECTS_FILE, REJECTS) as rejects_writer:
             rejects = _Rejects(rejects_writer)
-            outcomes = _probed(_admitted(read_listing(listing), people, today), limits)
-            _spool(outcomes, work, ledger, rejects, progress)
+            outcomes = _probed(_admitted(read_listing(listing), known, today), limits)
+            _spool(outcomes, work, ledger, people, rejects, progress)
             _refuse_nothing(len(ledger), rejects, opened)
             settled = ledger.settle(workers)
             with parquet_writer(work / CLIPS_FILE, CLIPS) as clips_writer:
-                _write_albums(work, settled, clips_writer, rejects)
-                _write_clips(work, settled, clips_writer, rejects)
+                _write_albums(work, settled, clips_writer, people, rejects)
+                _write_clips(work, settled, clips_writer, people, rejects)
             rejects.flush()
         _refuse_nothing(settled.kept, rejects, opened)
         for name in (_LISTING_FILE, _SPOOL_FILE, _STILLS_SPOOL_FILE):
             (work / name).unlink()
-        ingested = _ingested(settled, rejects, people_in_roster=len(people))
+        write_table(work / PEOPLE_FILE, people.table())
+        ingested = _ingested(settled, rejects, people_in_roster=len(known))
         write_json(work / INGEST_FILE, ingested.summary())
     log.info(
         "%d clips and %d stills of %d people accepted",
@@ -302,6 +311,7 @@ def _spool(
     outcomes: Iterable[_Accepted | _Refused],
     work: Path,
     ledger: Ledger,
+    people: People,
     rejects: _Rejects,
     progress: Progress,
 ) -> None:
@@ -313,6 +323,7 @@ def _spool(
         for outcome in outcomes:
             if isinstance(outcome, _Refused):
                 rejects.add(outcome.file.uri, outcome.error)
+                people.reject_file(outcome.file.path)
             else:
                 row = _row(outcome)
                 owner = (row["person_id"], row["role"], row["session"])
@@ -349,7 +360,11 @@ def _folder_uri(admitted: _Admitted) -> str:
 
 
 def _write_albums(
-    work: Path, settled: Settled, clips_writer: pq.ParquetWriter, rejects: _Rejects
+    work: Path,
+    settled: Settled,
+    clips_writer: pq.ParquetWriter,
+    people: People,
+    rejects: _Rejects,
 ) -> None:
     """Read the spooled stills back, album by album; those that are in none get a reason."""
     with (
@@ -357,16 +372,19 @@ def _write_albums(
         parquet_writer(work / STILLS_FILE, STILLS) as stills_writer,
     ):
         start = 0
-        for batch in spool.iter_batches(batch_size=ROWS_AT_ONCE, columns=["uri"]):
+        for batch in spool.iter_batches(batch_size=ROWS_AT_ONCE, columns=["uri", "person_id"]):
             verdicts = settled.still_verdicts[start : start + len(batch)]
             start += len(batch)
-            copies = batch["uri"].filter(pa.array(verdicts != Verdict.KEPT)).to_pylist()
-            for uri, verdict in zip(copies, verdicts[verdicts != Verdict.KEPT], strict=True):
-                rejects.add(uri, ClipError(*_COPIES[Verdict(verdict)]))
+            copies = batch.filter(pa.array(verdicts != Verdict.KEPT)).to_pylist()
+            for copy, verdict in zip(copies, verdicts[verdicts != Verdict.KEPT], strict=True):
+                rejects.add(copy["uri"], ClipError(*_COPIES[Verdict(verdict)]))
+                people.reject([copy["person_id"]])
         reader = RowReader(spool)
         clips, stills = Rows(clips_writer, CLIPS), Rows(stills_writer, STILLS)
         for number, shard in enumerate(settled.album_shards):
-            clips.add({**_album(settled.albums, number, reader, stills), "shard": shard})
+            album = _album(settled.albums, number, reader, stills)
+            people.accept([album["person_id"]])
+            clips.add({**album, "shard": shard})
         clips.flush()
         stills.flush()
 
@@ -395,7 +413,9 @@ def _album(albums: Albums, number: int, reader: RowReader, stills: Rows) -> dict
     }
 
 
-def _write_clips(work: Path, settled: Settled, writer: pq.ParquetWriter, rejects: _Rejects) -> None:
+def _write_clips(
+    work: Path, settled: Settled, writer: pq.ParquetWriter, people: People, rejects: _Rejects
+) -> None:
     """Read the spooled rows back; those that are kept get their shard, the others a reason."""
     start = 0
     with open_table(work / _SPOOL_FILE, _SPOOL) as spool:
@@ -406,6 +426,8 @@ def _write_clips(work: Path, settled: Settled, writer: pq.ParquetWriter, rejects
                 CLIPS.field("shard"), pa.array(settled.shards[here])
             )
             kept = settled.verdicts[here] == Verdict.KEPT
+            people.accept(table["person_id"].filter(pa.array(kept)).to_pylist())
+            people.reject(table["person_id"].filter(pa.array(~kept)).to_pylist())
             if kept.any():
                 writer.write_table(table.filter(pa.array(kept)))
             copies = table.select(["uri", "clip_id"]).filter(pa.array(~kept)).to_pylist()

@@ -24,7 +24,7 @@ def split_dataset(
         stranger_share: Part of the visitors that is never trained on.
         seed: Of the choice of sessions and strangers.
         dataset: Features of every backbone with split and labels.
-        audit: How it was split, what was rejected and why; small.
+        audit: How it was split, what was rejected and why, how well people are enrolled; small.
     """
     from pathlib import Path
 

@@ -38,6 +38,7 @@ from components.contracts import (
 from components.errors import ContractError, SourceError
 from components.split_dataset.assign import GAP_PARTS, Plan, SplitOptions, plan_clips, side_at
 from components.split_dataset.audit import audit_index
+from components.split_dataset.enrolment import write_enrolment
 from components.split_dataset.gather import Clip, RowReader, locate_clips
 from components.split_dataset.ledger import close_books
 from components.telemetry import step
@@ -73,10 +74,11 @@ def split_dataset(
     Args:
         shards: the directories that embed_frames wrote, in any order.
         clips: the directory that ingest_videos wrote.
-        extractions: the directories that extract_frames noted its rejects in.
+        extractions: the directories that extract_frames noted its rejects and qualities in.
         options: how to split.
         dataset: the directory to make: index, features, samples, classes.
-        audit: the directory to make: what was found, the rejects, the books of the source.
+        audit: the directory to make: what was found, the rejects, the books of the source, and how
+            well each person is enrolled.
 
     Raises:
         SourceError: there is nothing to split.
@@ -89,10 +91,12 @@ def split_dataset(
         atomic_directory(dataset) as data,
         atomic_directory(audit) as books,
     ):
-        summary = close_books(clips, extractions, {clip.clip_id for clip in found}, books)
+        used = {clip.clip_id for clip in found}
+        summary = close_books(clips, extractions, used, books)
         if not found:
             reasons = summary["rejects_by_reason"]
             raise SourceError(f"no clip gave a single frame; rejected, by reason: {reasons}")
+        write_enrolment(clips, extractions, used, books)
         plans, strangers = plan_clips(found, options)
         classes = classes_of(clip for clip in found if clip.person_id not in strangers)
         embedding = merge_embeddings(shards)

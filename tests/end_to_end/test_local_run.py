@@ -24,6 +24,7 @@ from components.contracts import CLASSES_FILE, EDGE_MODEL_FILE, FRAME_SIZE, Clas
 from components.errors import RollcallError
 from components.register_model.registry import CHAMPION, MODEL_NAME, fetch_model
 from components.synthesize_cohort import CohortOptions, synthesize_cohort
+from pipelines import cli
 from pipelines.forget import Request, find_traces
 from pipelines.local import local_registry, run_training
 from pipelines.placement import PLACEMENTS
@@ -44,6 +45,8 @@ def source(folder):
     (cohort / "videos" / "nobody.mp4").write_bytes(b"not in the roster")
     person = sorted((cohort / "videos").iterdir())[1]
     (person / "s9.mp4").write_bytes(b"no video")
+    with (cohort / "roster.csv").open("a", encoding="utf-8") as roster:
+        roster.write("never-came,student,2026-01-01,2099-12-31\n")
     return cohort
 
 
@@ -116,6 +119,34 @@ def test_every_bad_clip_is_among_the_rejects(done):
     assert reasons == {"nobody.mp4": "not_in_roster", "s9.mp4": "unreadable"}
 
 
+def test_everybody_in_the_roster_gets_a_verdict_and_advice(done, source):
+    with (done.output / "enrolment.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    with (source / "roster.csv").open(encoding="utf-8") as stream:
+        people = [row["person_id"] for row in csv.DictReader(stream)]
+    assert [row["person_id"] for row in rows] == people
+    assert (done.enrolled, done.to_record) == (0, len(people))
+    *filmed, absent = rows
+    assert absent["verdict"] == "none_usable"
+    assert all("clip_too_short" in row["verdict"].split() for row in filmed)  # of 2 s each
+    assert all("ten seconds" in row["advice"] for row in filmed)
+    assert {(row["sessions"], row["clips_accepted"]) for row in filmed} == {("2", "2")}
+    assert sum(int(row["clips_rejected"]) for row in rows) == 1  # nobody.mp4 is nobody's
+
+
+def test_the_report_lists_who_has_to_record_again(done):
+    report = (done.output / "report.html").read_text(encoding="utf-8")
+    enrolment = report[report.index('id="enrolment"') : report.index('id="rejects"')]
+    assert "<code>never-came</code>" in enrolment
+    assert "0 of 8 people in the roster are enrolled well enough" in enrolment
+
+
+def test_the_command_ends_with_how_many_have_to_record_again(done, capsys):
+    cli._show(done, done.output)
+    printed = capsys.readouterr().out
+    assert f"Enrolment: 0 good, 8 to record again, see {done.output / 'enrolment.csv'}" in printed
+
+
 def test_the_champion_is_registered_and_comes_back_whole(done, arguments, tmp_path):
     client = MlflowClient(arguments["registry"])
     version = client.get_model_version_by_alias(MODEL_NAME, CHAMPION)
@@ -157,6 +188,7 @@ def test_no_frame_is_left_behind(done):
     assert {path.name for path in done.output.iterdir()} == {
         ".lock",
         "champion",
+        "enrolment.csv",
         "leaderboard.json",
         "rejects.csv",
         "report.html",
@@ -190,10 +222,13 @@ def test_the_audit_log_counts_the_source_and_names_nobody(done, arguments, log, 
 
 def test_everybody_of_the_run_can_be_found_again_strangers_too(done, arguments, source, tmp_path):
     (tmp_path / "videos").mkdir()  # the source has been emptied meanwhile
+    made_from = set()
     for person in people_of(source):
         where = (str(tmp_path), done.output, arguments["registry"])
-        plan = find_traces(Request(person, *where))
-        assert {item.what for item in plan.items} >= {"model", "model version"}
+        found = {item.what for item in find_traces(Request(person, *where)).items}
+        assert "table" in found
+        made_from |= {person} if found >= {"model", "model version"} else set()
+    assert made_from == set(people_of(source)) - {"never-came"}
 
 
 def people_of(source):

@@ -9,6 +9,7 @@ import shutil
 import sys
 from datetime import UTC, datetime, timedelta
 
+import pyarrow as pa
 import pytest
 from azure.storage.blob import RetentionPolicy
 from mlflow import MlflowClient
@@ -87,6 +88,10 @@ def output(tmp_path, source):
     (folder / "rejects.csv").write_text(
         "\n".join(['"uri","clip_id","step","reason","detail"', *rows, copy, ""])
     )
+    people = [f"{person},student,1,good" for person in ROSTER]
+    (folder / "enrolment.csv").write_text(
+        "\n".join(["person_id,role,sessions,verdict", *people, ""])
+    )
     return folder
 
 
@@ -127,6 +132,7 @@ def test_everything_that_derives_from_the_person_is_found(request_):
         ("model", "champion/"): "remove",
         ("text", "report.html"): "remove",
         ("table", "rejects.csv"): "rewrite without them",
+        ("table", "enrolment.csv"): "rewrite without them",
         ("file of the source", "videos/<person>/s1.mp4"): "remove",
         ("file of the source", "images/<person>/s1/a.jpg"): "remove",
     }
@@ -162,6 +168,8 @@ def test_afterwards_nothing_of_the_person_is_left_and_all_of_the_others_is(
     assert OWN_CLIP not in rejects
     assert f"/{OTHER}/" in rejects
     assert "/p-10/" in rejects
+    enrolment = (output / "enrolment.csv").read_text().splitlines()[1:]
+    assert [line.split(",")[0] for line in enrolment] == [OTHER, "p-10"]
 
 
 def test_a_second_time_nothing_is_found(request_):
@@ -238,7 +246,7 @@ def write_kept_work(output, people, rejected=()):
     write_table(clips / CLIPS_FILE, CLIPS.empty_table().from_pylist(rows, schema=CLIPS))
     rejects = [Reject(f"file:///s/videos/{p}.mp4", "i", Reason.EMPTY, "") for p in rejected]
     write_table(clips / REJECTS_FILE, rejects_table(rejects))
-    (tasks / "frames.parquet").write_bytes(b"faces")
+    (tasks / "model.keras").write_bytes(b"faces")
 
 
 @pytest.mark.parametrize(("people", "rejected"), [([PERSON], []), ([OTHER], [PERSON])])
@@ -248,13 +256,28 @@ def test_frames_and_features_that_were_kept_go_as_a_whole(request_, output, peop
     assert not (output / ".work").exists()
     item = next(item for item in receipt["items"] if item["what"] == "frames and features")
     digest = hashlib.sha256(b"faces").hexdigest()
-    assert item["sha256"]["pipeline/run/frames.parquet"] == digest
+    assert item["sha256"]["pipeline/run/model.keras"] == digest
 
 
 def test_frames_of_others_alone_stay(request_, output):
     write_kept_work(output, [OTHER, "p-10"])
     run(request_)
     assert (output / ".work").exists()
+
+
+def test_frames_go_where_a_table_of_people_has_the_pseudonym(request_, output):
+    write_kept_work(output, [OTHER])
+    table = pa.table({"person_id": [OTHER, PERSON]})
+    write_table(output / ".work" / "pipeline" / "enrolment.parquet", table)
+    run(request_)
+    assert not (output / ".work").exists()
+
+
+def test_frames_go_where_a_table_cannot_be_read(request_, output):
+    write_kept_work(output, [OTHER])
+    (output / ".work" / "pipeline" / "half.parquet").write_bytes(b"PAR1")
+    run(request_)
+    assert not (output / ".work").exists()
 
 
 def test_frames_of_nobody_knows_whom_go(request_, output):
@@ -499,7 +522,7 @@ def test_the_audit_log_counts_and_names_nobody(monkeypatch, capsys, arguments, t
     assert ended["source_fingerprints"] == ["2" * 64]
     assert ended["counts"] == {
         "removed": 4,
-        "rewritten": 1,
+        "rewritten": 2,
         "versions_revoked": 1,
         "left": 0,
         "failed": 0,

@@ -5,11 +5,15 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 from components.artifacts import write_json, write_table
 from components.contracts import (
     AUDIT_FILE,
     CONFUSION_FILE,
     CURVES_FILE,
+    ENROLMENT,
+    ENROLMENT_FILE,
     LINEAGE_FILE,
     METRICS_FILE,
     MODEL_FILE,
@@ -146,7 +150,10 @@ def lineage() -> dict[str, Any]:
 
 
 def write_audit(
-    folder: Path, protocol: dict[str, Any] = BY_SESSION, rejects: Sequence[Reject] = ()
+    folder: Path,
+    protocol: dict[str, Any] = BY_SESSION,
+    rejects: Sequence[Reject] = (),
+    enrolment: Sequence[dict[str, Any]] = (),
 ) -> Path:
     """Write an audit directory."""
     folder.mkdir(parents=True)
@@ -155,4 +162,22 @@ def write_audit(
     source = {"fingerprint": "ab" * 32, "clips_used": 1234, "extraction": dict(EXTRACTION)}
     write_json(folder / SOURCE_FILE, source)
     write_table(folder / REJECTS_FILE, rejects_table(rejects))
+    rows = pa.Table.from_pylist([enrolled("p0"), *enrolment], schema=ENROLMENT)
+    write_table(folder / ENROLMENT_FILE, rows)
     return folder
+
+
+def enrolled(person_id: str, verdict: str = "good", **more: Any) -> dict[str, Any]:
+    """A person of the roster with two sessions, as split_dataset judges them."""
+    row = {
+        "person_id": person_id,
+        "role": "student",
+        "consent": "valid",
+        "clips_accepted": 2,
+        "clips_rejected": 0,
+        "sessions": 2,
+        "sessions_good": 2 if verdict == "good" else 1,
+        "verdict": verdict,
+        "advice": "" if verdict == "good" else f"Advice on {verdict}.",
+    }
+    return {**row, **more}

@@ -18,6 +18,7 @@ from tests.components.compare_models.finished_run import (
     TIME_BLOCKS,
     confusion,
     curves,
+    enrolled,
     failed,
     succeeded,
     write_audit,
@@ -65,12 +66,12 @@ class Page(HTMLParser):
 
 @pytest.fixture
 def render(tmp_path):
-    def _render(*models, protocol=BY_SESSION, rejects=(), people=4, change=None):
+    def _render(*models, protocol=BY_SESSION, rejects=(), people=4, enrolment=(), change=None):
         folders = {
             metrics["name"]: write_model(tmp_path / "models" / str(number), metrics, people)
             for number, metrics in enumerate(models)
         }
-        audit = write_audit(tmp_path / "audit", protocol, rejects)
+        audit = write_audit(tmp_path / "audit", protocol, rejects, enrolment)
         if change:
             change(folders, audit)
         board = make_leaderboard(folders.values(), {"protocol": protocol})
@@ -161,7 +162,7 @@ def test_a_within_session_result_is_marked_wherever_it_shows(render):
     page = Page(html)
     assert OPTIMISTIC in re.search(r"<title>(.*?)</title>", html).group(1)
     for heading in re.findall(r"<h2.*?</h2>", html):
-        scores = not re.search('id="(leak|frames|rejects|made)"', heading)
+        scores = not re.search('id="(leak|frames|enrolment|rejects|made)"', heading)
         assert (OPTIMISTIC in heading) == scores, heading
     assert "10 of 10 people have one session only" in page.words
     assert "The honest split is within-session (optimistic)" in page.words
@@ -322,6 +323,44 @@ def test_a_reject_shows_neither_a_name_nor_a_key_nor_the_folders_above(render):
         assert secret not in html
     assert html.count("name withheld") == 3
     assert "<code>p7/s1.mp4</code>" in html
+
+
+def enrolment_section(html):
+    """The words of the section, by themselves."""
+    section = html[html.index('<section aria-labelledby="enrolment">') :]
+    return words_of(section[: section.index("</section>") + len("</section>")])
+
+
+def test_who_has_to_record_again_is_told_what_to_do_the_worst_first(render):
+    people = [
+        enrolled("one-bad", "too_dark"),
+        enrolled("no-clip", "none_usable", sessions=0, sessions_good=0),
+        enrolled("both-bad", "too_dark clip_too_short", sessions_good=0),
+    ]
+    words = enrolment_section(render(succeeded("A"), enrolment=people))
+    assert "1 of 4 people in the roster is enrolled well enough" in words
+    assert "3 are not yet" in words
+    assert "None usable 1 Too dark 2 Clip too short 1" in words
+    assert (
+        "no-clip student none none usable Advice on none_usable. "
+        "both-bad student 0 of 2 too dark, clip too short Advice on too_dark clip_too_short. "
+        "one-bad student 1 of 2 too dark Advice on too_dark."
+    ) in words
+    assert "p0" not in words
+
+
+def test_where_everybody_is_enrolled_well_nobody_is_named(render):
+    words = enrolment_section(render(succeeded("A")))
+    assert "1 of 1 person in the roster is enrolled well enough" in words
+    assert "not yet" not in words
+    assert "p0" not in words
+
+
+def test_of_many_people_to_record_again_the_report_lists_fifty_and_counts_the_rest(render):
+    people = [enrolled(f"x{number:03}", "too_dark") for number in range(120)]
+    words = enrolment_section(render(succeeded("A"), enrolment=people))
+    assert "The 50 worst; 70 more stand in enrolment.csv" in words
+    assert len(set(re.findall(r"\bx\d{3}\b", words))) == 50
 
 
 def test_the_sides_the_audit_and_the_options_are_shown(render):

@@ -9,6 +9,7 @@ from kfp import dsl, local
 
 from components.artifacts import read_json, read_table
 from components.contracts import (
+    CLIP_QUALITY_FILE,
     CLIPS_FILE,
     EXTRACT_FILE,
     FRAMES,
@@ -58,7 +59,7 @@ def test_the_notes_of_an_extraction_hold_no_pixels(clips: dsl.Dataset, tmp_path:
     notes = dsl.Artifact(uri=str(tmp_path / "notes"))
     extract_frames.python_func(shard=0, clips=clips, frames=frames, extraction=notes)
     names = sorted(path.name for path in (tmp_path / "notes").iterdir())
-    assert names == [EXTRACT_FILE, REJECTS_FILE]
+    assert names == [CLIP_QUALITY_FILE, EXTRACT_FILE, REJECTS_FILE]
     assert read_table(tmp_path / "notes" / REJECTS_FILE, REJECTS).num_rows == 0
 
 

@@ -21,6 +21,8 @@ from hypothesis import strategies as st
 
 from components.artifacts import read_table
 from components.contracts import (
+    CLIP_QUALITY,
+    CLIP_QUALITY_FILE,
     CLIPS,
     CLIPS_FILE,
     EXTRACT_FILE,
@@ -28,6 +30,7 @@ from components.contracts import (
     FRAMES_FILE,
     REJECTS,
     REJECTS_FILE,
+    EnrolmentProblem,
     Reason,
 )
 from components.errors import ContractError, SourceError
@@ -35,6 +38,7 @@ from components.extract_frames.decode import ClipDecoder
 from components.extract_frames.extract import Extracted, extract
 from components.extract_frames.selection import KEEP_SHARPEST, Limits
 from components.ingest_videos.ingest import Ingested, ingest
+from components.split_dataset.enrolment import Session, problems_of
 from components.synthesize_cohort import CohortOptions, synthesize_cohort
 from tests.conftest import TODAY, Cohort
 from tests.videos import noise, plain, write_audio, write_video
@@ -64,6 +68,10 @@ class Run:
 
     def frames(self, shard: int = 0) -> list[dict[str, Any]]:
         return read_table(self.folder / f"frames-{shard}" / FRAMES_FILE, FRAMES).to_pylist()
+
+    def quality(self, shard: int = 0) -> list[dict[str, Any]]:
+        path = self.folder / f"frames-{shard}" / CLIP_QUALITY_FILE
+        return read_table(path, CLIP_QUALITY).to_pylist()
 
     def rejects(self, shard: int = 0) -> list[dict[str, Any]]:
         return read_table(self.folder / f"frames-{shard}" / REJECTS_FILE, REJECTS).to_pylist()
@@ -204,6 +212,27 @@ def test_a_head_that_holds_still_does_not_outweigh_one_that_turns(heads: Cohort)
     assert result.frames_sampled == 60
     assert people["still"] <= 10
     assert people["turning"] >= 20
+
+
+def test_a_head_that_turns_is_told_from_one_that_holds_still(heads: Cohort) -> None:
+    run = Run(heads)
+    run.extract(limits=Limits(5.0, 2, 0.9, 0.5))
+    problems = {
+        row["person_id"]: problems_of(
+            Session(**{name: row[name] for name in Session.__dataclass_fields__})
+        )
+        for row in run.quality()
+    }
+    assert problems == {"turning": (), "still": (EnrolmentProblem.HEAD_HARDLY_TURNED,)}
+
+
+def test_every_clip_with_frames_is_measured_and_no_reject_is(cohort: Cohort) -> None:
+    cohort.person("p1").clip("p1/a.mp4")
+    lost = cohort.clip("p1/b.mp4")
+    run = Run(cohort)
+    lost.unlink()
+    run.extract()
+    assert [row["clip_id"] for row in run.quality()] == [run.frames()[0]["clip_id"]]
 
 
 def test_the_counts_of_a_shard_add_up(cohort: Cohort) -> None:
@@ -508,5 +537,5 @@ def test_a_clip_four_times_as_long_takes_no_more_memory(tmp_path: Path) -> None:
         command = [sys.executable, "-c", MEASURE, str(run.folder / "clips")]
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
         peaks.append(int(done.stdout.split()[-1]))
-        assert len(list((run.folder / "clips" / "frames").iterdir())) == 3
+        assert len(list((run.folder / "clips" / "frames").iterdir())) == 4
     assert peaks[1] - peaks[0] < 10 << 20

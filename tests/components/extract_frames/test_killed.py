@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from components.artifacts import digests_of
-from components.contracts import EXTRACT_FILE, FRAMES_FILE, REJECTS_FILE
+from components.contracts import CLIP_QUALITY_FILE, EXTRACT_FILE, FRAMES_FILE, REJECTS_FILE
 from components.ingest_videos.ingest import ingest
 from tests.conftest import TODAY, Cohort
 
@@ -40,7 +40,7 @@ def start(clips: Path, output: Path) -> subprocess.Popen[bytes]:
 def comparable(output: Path) -> dict[str, object]:
     """Digests of the tables, and the counts but for the time they took."""
     assert sorted(path.name for path in output.iterdir()) == sorted(
-        [EXTRACT_FILE, FRAMES_FILE, REJECTS_FILE]
+        [CLIP_QUALITY_FILE, EXTRACT_FILE, FRAMES_FILE, REJECTS_FILE]
     )
     digests = digests_of(output)
     del digests[EXTRACT_FILE]

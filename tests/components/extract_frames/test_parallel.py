@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from components.extract_frames.parallel import Clip
 
 
-def row(path: Path) -> Clip:
+def row(path: Path) -> tuple[Clip, None]:
+    """A clip's row of the clips table, and no stills."""
     status = path.stat()
-    return {"uri": path.as_uri(), "etag": f"{status.st_size}-{status.st_mtime_ns}"}
+    return {"uri": path.as_uri(), "etag": f"{status.st_size}-{status.st_mtime_ns}"}, None
 
 
 def settings(workers: int = 2, **guard: Any) -> Settings:
@@ -35,7 +36,7 @@ def admit_all(clip: Clip) -> None:
 
 
 def outcomes(
-    clips: Iterable[Clip], scratch: Path, how: Settings | None = None
+    clips: Iterable[tuple[Clip, None]], scratch: Path, how: Settings | None = None
 ) -> list[int | ClipError]:
     found: list[int | ClipError] = []
     for decoded in decode_in_order(clips, how or settings(), scratch, admit_all):
@@ -58,7 +59,7 @@ def test_no_more_clips_are_taken_than_are_worked_on(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", noise(2))
     taken = 0
 
-    def clips() -> Iterable[Clip]:
+    def clips() -> Iterable[tuple[Clip, None]]:
         nonlocal taken
         for _ in range(20):
             taken += 1
@@ -74,7 +75,7 @@ def test_a_clip_that_may_not_be_opened_is_not(tmp_path: Path) -> None:
         raise ClipError(Reason.CONSENT_EXPIRED, "over")
 
     clip = {"uri": (tmp_path / "missing.mp4").as_uri(), "etag": "1-1"}
-    (decoded,) = decode_in_order([clip], settings(), tmp_path, refuse)
+    (decoded,) = decode_in_order([(clip, None)], settings(), tmp_path, refuse)
     assert decoded.error is not None
     assert decoded.error.reason is Reason.CONSENT_EXPIRED
 
@@ -93,7 +94,7 @@ def test_a_decoder_that_dies_in_the_middle_costs_all_frames_of_the_clip_and_no_o
 def test_an_error_that_is_no_clip_s_fault_ends_the_step(tmp_path: Path) -> None:
     good = row(write_video(tmp_path / "a.mp4", noise(3)))
     with pytest.raises(SourceError):
-        outcomes([good, {"uri": "ftp://x/y", "etag": "1"}, good], tmp_path)
+        outcomes([good, ({"uri": "ftp://x/y", "etag": "1"}, None), good], tmp_path)
 
 
 def test_frames_that_wait_leave_nothing_behind(

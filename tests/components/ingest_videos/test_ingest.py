@@ -15,6 +15,8 @@ from components.contracts import (
     CLIPS,
     CLIPS_FILE,
     INGEST_FILE,
+    PEOPLE,
+    PEOPLE_FILE,
     REJECTS,
     REJECTS_FILE,
     STILLS_FILE,
@@ -162,6 +164,48 @@ def test_a_person_without_a_clip_is_counted(cohort: Cohort) -> None:
     assert run(cohort).people_without_clips == 1
 
 
+def people(cohort: Cohort) -> dict[str, tuple[str, int, int]]:
+    """Consent, accepted and rejected clips by person."""
+    rows = read_table(output(cohort) / PEOPLE_FILE, PEOPLE).to_pylist()
+    return {
+        row["person_id"]: (row["consent"], row["clips_accepted"], row["clips_rejected"])
+        for row in rows
+    }
+
+
+def test_everybody_in_the_roster_is_listed_in_its_order_with_their_clips(cohort: Cohort) -> None:
+    cohort.person("z").person("nobody").person("unasked", given="").person("late", given="")
+    cohort.person("over", expires="2025-06-14")
+    for name in ("z/a.mp4", "z/b.mp4", "unasked.mp4", "over/s1/t1.mp4", "over/s1/t2.mp4"):
+        cohort.clip(name)
+    run(cohort)
+    assert list(people(cohort).items()) == [
+        ("z", ("valid", 2, 0)),
+        ("nobody", ("valid", 0, 0)),
+        ("unasked", ("missing", 0, 1)),
+        ("late", ("missing", 0, 0)),
+        ("over", ("expired", 0, 2)),
+    ]
+
+
+def test_a_rejected_file_counts_for_the_person_whom_its_path_names(cohort: Cohort) -> None:
+    cohort.person("p1").person("p2").clip("p1/a.mp4")
+    shutil.copy(cohort.path("p1/a.mp4"), cohort.path("p1/copy.mp4"))
+    cohort.raw("p1/notes.txt", b"notes")
+    cohort.raw("p1/a/b/too-deep.mp4", b"x")
+    cohort.raw("p2.mp4", b"no video")
+    cohort.raw("stranger.mp4", b"x")
+    run(cohort)
+    assert people(cohort) == {"p1": ("valid", 1, 3), "p2": ("valid", 0, 1)}
+
+
+def test_content_under_two_people_counts_as_rejected_for_both(cohort: Cohort) -> None:
+    cohort.person("p1").person("p2").person("p3").clip("p3.mp4")
+    shutil.copy(cohort.clip("p1.mp4"), cohort.path("p2.mp4"))
+    run(cohort)
+    assert [people(cohort)[person][1:] for person in ("p1", "p2", "p3")] == [(0, 1), (0, 1), (1, 0)]
+
+
 def test_shards_are_numbered_from_zero_and_never_more_than_clips(cohort: Cohort) -> None:
     cohort.person("p1")
     cohort.clip("p1/a.mp4")
@@ -183,11 +227,11 @@ def test_the_summary_on_disk_is_the_one_that_is_returned(cohort: Cohort) -> None
     assert json.loads((output(cohort) / INGEST_FILE).read_text()) == ingested.summary()
 
 
-def test_only_the_four_files_are_left(cohort: Cohort) -> None:
+def test_only_the_five_files_are_left(cohort: Cohort) -> None:
     cohort.person("p1").clip("p1.mp4")
     run(cohort)
     names = {path.name for path in output(cohort).iterdir()}
-    assert names == {CLIPS_FILE, STILLS_FILE, REJECTS_FILE, INGEST_FILE}
+    assert names == {CLIPS_FILE, STILLS_FILE, REJECTS_FILE, PEOPLE_FILE, INGEST_FILE}
 
 
 def test_the_same_source_gives_the_same_bytes(cohort: Cohort) -> None:
