@@ -27,8 +27,8 @@ $(READY): $(LOCKED) pyproject.toml
 	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(READY) ## Make a synthetic cohort, train on it, show the leaderboard (OUT=runs/demo)
-	@$(BIN)/rollcall demo $(if $(OUT),--output $(OUT))
+demo: $(READY) ## Make a synthetic cohort, train on it, show the leaderboard (OUT=runs/demo, SOURCE=azurite)
+	@$(BIN)/rollcall demo $(if $(OUT),--output $(OUT)) $(if $(SOURCE),--source $(SOURCE))
 
 test: $(READY) ## Run every test, the end-to-end one included
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile

@@ -33,7 +33,12 @@ from azure.core.exceptions import (
     ServiceRequestError,
 )
 from azure.identity import DefaultAzureCredential
-from azure.storage.blob import BlobProperties, ContainerClient, ExponentialRetry
+from azure.storage.blob import (
+    BlobProperties,
+    BlobServiceClient,
+    ContainerClient,
+    ExponentialRetry,
+)
 
 from components.blob_address import (
     ACCOUNT_VARIABLE,
@@ -308,6 +313,30 @@ class _Secrets:
         )
 
 
+def open_container(address: BlobAddress) -> ContainerClient:
+    """Return a client of the container, opened as the environment says.
+
+    Raises:
+        SourceError: the environment has no way in.
+    """
+    return _container_of(address)
+
+
+def open_service(address: BlobAddress) -> BlobServiceClient:
+    """Return a client of the whole account, opened as the environment says.
+
+    Raises:
+        SourceError: the environment has no way in.
+    """
+    secrets = _Secrets.of_environment()
+    if secrets.connection_string:
+        return BlobServiceClient.from_connection_string(secrets.connection_string, **_settings())
+    if secrets.sas:
+        return BlobServiceClient(f"{address.endpoint}?{secrets.sas}", **_settings())
+    credential = _container_of(address).credential
+    return BlobServiceClient(address.endpoint, credential=credential, **_settings())
+
+
 def _container_of(address: BlobAddress) -> ContainerClient:
     return _client(address.endpoint, address.container, _Secrets.of_environment())
 
@@ -316,19 +345,7 @@ def _container_of(address: BlobAddress) -> ContainerClient:
 def _client(endpoint: str, container: str, secrets: _Secrets) -> ContainerClient:
     # At INFO the SDK logs every URL, and a URL has a person in it.
     logging.getLogger("azure").setLevel(logging.WARNING)
-    settings: dict[str, Any] = {
-        "retry_policy": ExponentialRetry(
-            retry_total=RETRIES,
-            retry_connect=RETRIES,
-            retry_read=RETRIES,
-            retry_status=RETRIES,
-            **BACKOFF,
-        ),
-        "connection_timeout": CONNECT_TIMEOUT_S,
-        "read_timeout": READ_TIMEOUT_S,
-        "max_single_get_size": RANGE_BYTES,
-        "max_chunk_get_size": RANGE_BYTES,
-    }
+    settings = _settings()
     if secrets.connection_string:
         return _client_of_string(secrets.connection_string, container, settings)
     if secrets.sas:
@@ -341,6 +358,22 @@ def _client(endpoint: str, container: str, secrets: _Secrets) -> ContainerClient
             f"token is not sent without https"
         )
     return ContainerClient(endpoint, container, credential=_identity(endpoint), **settings)
+
+
+def _settings() -> dict[str, Any]:
+    return {
+        "retry_policy": ExponentialRetry(
+            retry_total=RETRIES,
+            retry_connect=RETRIES,
+            retry_read=RETRIES,
+            retry_status=RETRIES,
+            **BACKOFF,
+        ),
+        "connection_timeout": CONNECT_TIMEOUT_S,
+        "read_timeout": READ_TIMEOUT_S,
+        "max_single_get_size": RANGE_BYTES,
+        "max_chunk_get_size": RANGE_BYTES,
+    }
 
 
 def _identity(endpoint: str) -> DefaultAzureCredential:
@@ -369,6 +402,15 @@ def _client_of_string(
             f"{CONNECTION_STRING_VARIABLE} is malformed: copy it whole from the account's access "
             f"keys, in quotes"
         ) from None
+
+
+def explained(address: BlobAddress) -> contextlib.AbstractContextManager[None]:
+    """Turn the SDK's errors, which hold URLs, into a SourceError that says what to do.
+
+    But for a single blob that has gone or changed: those stay ResourceNotFoundError and
+    ResourceModifiedError, without their message.
+    """
+    return _explained(address)
 
 
 @contextlib.contextmanager
@@ -419,6 +461,11 @@ def _no_container(address: BlobAddress) -> SourceError:
 
 def _why_broken(address: BlobAddress) -> str:
     return f"the connection to {address.endpoint} keeps breaking off; run it again"
+
+
+def error_code(error: HttpResponseError) -> str:
+    """The service's own code of an error, such as BlobNotFound."""
+    return _code(error)
 
 
 def _code(error: HttpResponseError) -> str:

@@ -35,3 +35,11 @@ class DigestError(RollcallError):
 
 class RegistryError(RollcallError):
     """The model registry refused, or holds something else than was written."""
+
+
+class RemovalError(RollcallError):
+    """Something could not be removed; the message names neither it nor a person."""
+
+
+class AuditError(RollcallError):
+    """The audit log cannot be written, or somebody tampered with it."""

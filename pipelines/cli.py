@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import enum
 import signal
 import sys
+import tempfile
+from collections import deque
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
+from components.audit_log import DECLINED, audited, last_digest, read_log
+from components.blob_address import CONNECTION_STRING_VARIABLE
 from components.errors import RollcallError
 from components.sources import is_blob
 from components.synthesize_cohort import CohortOptions, synthesize_cohort
@@ -18,6 +24,9 @@ from pipelines.options import DEFAULTS, TrainingOptions
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pipelines.forget import Plan
     from pipelines.local import LocalRun
 
 app = typer.Typer(
@@ -45,16 +54,36 @@ Seed = Annotated[int, typer.Option(min=0, help="Of everything random.")]
 Output = Annotated[Path, typer.Option(help="Folder for the results.")]
 
 
-@app.command(epilog="Example: rollcall demo --output runs/demo")
+class DemoSource(enum.StrEnum):
+    """Where the demo's cohort lies."""
+
+    FOLDER = "folder"
+    AZURITE = "azurite"
+
+
+@app.command(epilog="Example: rollcall demo --output runs/demo --source azurite")
 def demo(
     output: Output = Path("runs/demo"),
+    source: Annotated[
+        DemoSource,
+        typer.Option(
+            help="Where the cohort is read from: its folder, or Azure Blob, as Microsoft's "
+            "emulator Azurite has it (which npm installs in build/ the first time)."
+        ),
+    ] = DemoSource.FOLDER,
     backbones: Backbones = DEFAULT_BACKBONES,
     seed: Seed = DEFAULTS.seed,
 ) -> None:
     """Make a synthetic cohort, train on it, and show who won."""
     options = TrainingOptions(_names(backbones), seed=seed).checked()
-    _synthesize(output / "cohort", replace(DEMO_COHORT, seed=seed))
-    _train(str(output / "cohort"), output, options)
+    cohort = output / "cohort"
+    _synthesize(cohort, replace(DEMO_COHORT, seed=seed))
+    if source is DemoSource.AZURITE:
+        with _in_azurite(cohort) as (address, connection_string):
+            environment = {CONNECTION_STRING_VARIABLE: connection_string}
+            _train(address, output, options, command="demo", environment=environment)
+    else:
+        _train(str(cohort), output, options, command="demo")
 
 
 @app.command(epilog="Example: rollcall synthesize cohort --students 5 --sessions 3 --seed 7")
@@ -168,7 +197,65 @@ def run(
         seed,
         roster,
     )
-    _train(source, output, options.checked(), registry=registry, keep=keep)
+    _train(source, output, options.checked(), command="run", registry=registry, keep=keep)
+
+
+@app.command(
+    epilog="Example: rollcall forget p-0ab9 --source ~/cohort --output runs/first --delete-source"
+)
+def forget(
+    person: Annotated[str, typer.Argument(help="The pseudonym, as in the roster.")],
+    source: Annotated[str, typer.Option(help="Folder or Azure Blob, as for a run.")],
+    output: Annotated[
+        Path, typer.Option(help="Output folder of a run; the receipt goes below it, too.")
+    ],
+    registry: Annotated[
+        str, typer.Option(help="MLflow URI.", show_default="SQLite in runs/registry")
+    ] = "",
+    delete_source: Annotated[
+        bool,
+        typer.Option(
+            "--delete-source", help="Delete the person's clips and images in the source, too."
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Show what derives from a person, remove it, and write a receipt (docs/privacy.md)."""
+    from pipelines.forget import Request, find_traces  # noqa: PLC0415 - slow
+    from pipelines.forget import forget as carry_out  # noqa: PLC0415
+
+    request = Request(person, _absolute(source), output, registry, delete_source).checked()
+    with audited(Settings().audit_log, "forget") as record:
+        with console.status("Looking for what derives from this person"):
+            plan = find_traces(request)
+        record.source_fingerprints = plan.source_fingerprints
+        _show_traces(plan)
+        if not plan.items and not plan.problems:
+            return
+        if not yes and not _confirmed():
+            record.outcome = DECLINED
+            raise RollcallError("nothing was removed: answer y, or give --yes")
+        receipt = carry_out(plan)
+        record.counts = plan.counts()
+        _show_receipt(plan, receipt)
+
+
+@app.command(epilog="Example: rollcall audit")
+def audit(
+    last: Annotated[int, typer.Option(min=0, help="Lines to show.")] = 20,
+) -> None:
+    """Check that nobody tampered with the audit log, and show its last lines."""
+    from pipelines.tables import audit_table  # noqa: PLC0415 - slow
+
+    log = Settings().audit_log
+    count, lines = 0, deque[dict[str, Any]](maxlen=last)
+    for entry in read_log(log):
+        count += 1
+        lines.append(entry)
+    console.print(audit_table(lines))
+    told = f"{log}: {count} lines, each on top of the one before. Keep the digest of the last:"
+    console.print(told, highlight=False, soft_wrap=True)
+    console.print(last_digest(log), highlight=False, soft_wrap=True)
 
 
 @app.command("compile", epilog="Example: rollcall compile --check")
@@ -217,8 +304,29 @@ def _synthesize(out: Path, options: CohortOptions) -> None:
     console.print(f"{summary.people} people, {summary.clips} clips in {out}", soft_wrap=True)
 
 
+@contextlib.contextmanager
+def _in_azurite(cohort: Path) -> Iterator[tuple[str, str]]:
+    """The address of the cohort in an Azurite that runs meanwhile, and what opens it."""
+    from pipelines.azurite import connection_string, running_azurite  # noqa: PLC0415 - slow
+
+    console.print("Starting Azurite, an emulator of Azure Blob (the first time npm installs it)")
+    with tempfile.TemporaryDirectory() as folder, running_azurite(Path(folder)) as azurite:
+        with azurite.service as service:
+            count = azurite.upload_folder(service.create_container("demo"), cohort, "cohort")
+        address = f"{azurite.endpoint}/demo/cohort"
+        console.print(f"{count} blobs uploaded; the run reads {address}", soft_wrap=True)
+        yield address, connection_string(azurite.endpoint)
+
+
 def _train(
-    source: str, output: Path, options: TrainingOptions, *, registry: str = "", keep: bool = False
+    source: str,
+    output: Path,
+    options: TrainingOptions,
+    *,
+    command: str,
+    registry: str = "",
+    keep: bool = False,
+    environment: dict[str, str] | None = None,
 ) -> None:
     from pipelines.local import local_registry, run_training  # noqa: PLC0415 - slow
 
@@ -227,7 +335,59 @@ def _train(
         "registry": registry or local_registry(),
         **options.arguments(),
     }
-    _show(run_training(arguments, output.resolve(), console, keep=keep), output)
+    with audited(Settings().audit_log, command) as record:
+        done = run_training(
+            arguments,
+            output.resolve(),
+            console,
+            keep=keep,
+            environment=environment,
+            tell_source=record.count_source,
+        )
+    _show(done, output)
+
+
+def _confirmed() -> bool:
+    try:
+        return typer.confirm("Go on?")
+    except typer.Abort:  # interrupted, or nobody is there to answer
+        return False
+
+
+def _show_traces(plan: Plan) -> None:
+    from pipelines.forget import receipts_of  # noqa: PLC0415 - slow
+    from pipelines.tables import traces_table  # noqa: PLC0415
+
+    earlier = receipts_of(plan.request.output, plan.request.person_id)
+    for receipt in earlier:
+        console.print(f"A receipt of this person is there: {receipt}", soft_wrap=True)
+    if plan.items:
+        console.print(traces_table(plan.items))
+    else:
+        right = "" if earlier else " Is the pseudonym right?"
+        console.print(f"Nothing was found that derives from this person.{right}")
+    if plan.registry is None:
+        console.print("No registry was looked into: no local run made one, and none was named.")
+    for problem in plan.problems:
+        console.print(f"Cannot be looked into: {problem}", style="red", markup=False)
+
+
+def _show_receipt(plan: Plan, receipt: Path) -> None:
+    for item in plan.items:
+        if item.error:
+            told = f"Failed: {item.what}, {item.place}: {item.error}"
+            console.print(told, style="red", markup=False, soft_wrap=True)
+    console.print("Not covered, so left to you (docs/privacy.md):")
+    for each in plan.not_covered:
+        console.print(f"  - {each}", markup=False, highlight=False)
+    if plan.recovery:
+        console.print(f"In the source: {plan.recovery.remark}.", highlight=False)
+    console.print(f"Receipt: {receipt}", soft_wrap=True)
+    if plan.failed:
+        raise RollcallError(
+            f"{plan.failed} thing(s) could not be removed or looked into; see the receipt, mend "
+            "the cause, and run it again"
+        )
 
 
 def _absolute(source: str) -> str:

@@ -34,9 +34,11 @@ from components.contracts import (
     ENROLMENT,
     ENROLMENT_FILE,
     GOOD_ENROLMENT,
+    INGEST_FILE,
     LEADERBOARD_FILE,
     REJECTS,
     REJECTS_FILE,
+    SOURCE_FILE,
 )
 from components.errors import RollcallError
 from components.sources import SCRATCH_VARIABLE
@@ -44,7 +46,7 @@ from components.telemetry import EVENTS_VARIABLE
 from pipelines.progress import SECONDS_BETWEEN_LOOKS, EventReader, ProgressDisplay, StepCost
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     import pyarrow as pa
     from rich.console import Console
@@ -85,7 +87,13 @@ class LocalRun:
 
 
 def run_training(
-    arguments: dict[str, Any], output: Path, console: Console, *, keep: bool = False
+    arguments: dict[str, Any],
+    output: Path,
+    console: Console,
+    *,
+    keep: bool = False,
+    environment: Mapping[str, str] | None = None,
+    tell_source: Callable[[dict[str, Any]], None] = lambda _: None,
 ) -> LocalRun:
     """Run the training pipeline and lay its results into `output`.
 
@@ -94,18 +102,22 @@ def run_training(
         output: a folder; the results of an earlier run in it are replaced.
         console: where progress is shown.
         keep: keep the frames and features between the steps, in the folder WORK.
+        environment: variables that the child gets on top of those of this process.
+        tell_source: is given the source's fingerprint and counts, as far as a run came, whether it
+            succeeded or not; nothing if it did not come as far as listing the source.
 
     Raises:
         RollcallError: a step failed, or another run is writing into `output`.
     """
     output.mkdir(parents=True, exist_ok=True)
-    with _only_run(output):
+    with only_run(output):
         work = output / WORK
         shutil.rmtree(work, ignore_errors=True)  # of a run that was cut off
         work.mkdir()
         try:
-            return _run(arguments, output, work, console)
+            return _run(arguments, output, work, console, environment or {})
         finally:
+            tell_source(_source_summary(work))
             if not keep:
                 shutil.rmtree(work)
 
@@ -115,12 +127,26 @@ def local_registry(folder: Path = Path("runs/registry")) -> str:
     return f"sqlite:///{folder.resolve() / 'mlflow.db'}"
 
 
-def _run(arguments: dict[str, Any], output: Path, work: Path, console: Console) -> LocalRun:
+def _source_summary(work: Path) -> dict[str, Any]:
+    """The later of the two has the earlier in it."""
+    for name in (f"split-dataset/audit/{SOURCE_FILE}", f"ingest-videos/clips/{INGEST_FILE}"):
+        for path in (work / "pipeline").glob(f"*/{name}"):
+            return read_json(path)
+    return {}
+
+
+def _run(
+    arguments: dict[str, Any],
+    output: Path,
+    work: Path,
+    console: Console,
+    environment: Mapping[str, str],
+) -> LocalRun:
     started = time.monotonic()
     write_json(work / "arguments.json", arguments)
     events = work / "events.jsonl"
     with ProgressDisplay(console) as display:
-        exit_code = _watch_child(work, output / RUN_LOG, events, display)
+        exit_code = _watch_child(work, output / RUN_LOG, events, display, environment)
     if exit_code:
         raise RollcallError(_explain(display, output / RUN_LOG))
     tasks = next((work / "pipeline").iterdir())
@@ -135,13 +161,16 @@ def _run(arguments: dict[str, Any], output: Path, work: Path, console: Console) 
     return LocalRun(output, leaderboard, steps, seconds, version, enrolled, to_record)
 
 
-def _watch_child(work: Path, log: Path, events: Path, display: ProgressDisplay) -> int:
+def _watch_child(
+    work: Path, log: Path, events: Path, display: ProgressDisplay, more: Mapping[str, str]
+) -> int:
     reader = EventReader(events)
     deadline = time.monotonic() + LONGEST_RUN_S
     scratch = work / "scratch"  # goes with the rest, even when the child is killed: it holds faces
     scratch.mkdir()
     environment = {
         **os.environ,
+        **more,
         EVENTS_VARIABLE: str(events),
         SCRATCH_VARIABLE: str(scratch),
         "TF_CPP_MIN_LOG_LEVEL": "2",
@@ -222,7 +251,12 @@ def _count_verdicts(tasks: Path) -> tuple[int, int]:
 
 
 @contextlib.contextmanager
-def _only_run(output: Path) -> Iterator[None]:
+def only_run(output: Path) -> Iterator[None]:
+    """Hold an output folder for oneself.
+
+    Raises:
+        RollcallError: somebody else does.
+    """
     with (output / ".lock").open("w", encoding="ascii") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -23,3 +25,7 @@ class Settings(BaseSettings):
         description="MLflow URI that a compiled pipeline registers to.",
     )
     local: bool = Field(default=False, description="Whether the DAG runs on this machine.")
+    audit_log: Path = Field(
+        default=Path("runs/audit.jsonl"),
+        description="Where the commands write who ran what (components/audit_log.py).",
+    )

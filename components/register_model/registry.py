@@ -10,23 +10,27 @@ import contextlib
 import os
 import re
 import shutil
+import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when mlflow is imported
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # there is one for the step
 
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from components.artifacts import atomic_directory, read_json, sha256_of, verify_digests
-from components.contracts import LINEAGE_FILE, METRICS_FILE
-from components.errors import DigestError, RegistryError
+from components.contracts import CLASSES_FILE, LINEAGE_FILE, METRICS_FILE
+from components.errors import ContractError, DigestError, RegistryError
 from components.metrics import flat_numbers
 from components.telemetry import step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
 
     from mlflow.entities.model_registry import ModelVersion
 
@@ -34,6 +38,14 @@ MODEL_NAME: Final = "rollcall"
 EXPERIMENT: Final = "rollcall"
 CHAMPION: Final = "champion"
 FOLDER: Final = "model"
+
+STATUS: Final = "status"
+REVOKED: Final = "revoked"
+REVOKED_ON: Final = "revoked_on"
+REVOKED_BECAUSE: Final = "revoked_because"
+FORGOTTEN: Final = "somebody whose clips it was made from was forgotten"
+MAX_VERSIONS: Final = 100_000
+_VERSIONS_IN_A_PAGE: Final = 100
 
 CREDENTIALS: Final = re.compile(r"//[^/@\s]+@")
 """Name and password in a URI, wherever it stands in a text."""
@@ -93,11 +105,12 @@ def fetch_model(registry: str, output: Path, version: str = CHAMPION) -> Path:
 
     Raises:
         DigestError: a file is not what was registered.
-        RegistryError: the registry cannot be reached, or has no such version.
+        RegistryError: the registry cannot be reached, or has no such version, or it was revoked.
     """
     with _registry_errors(registry), atomic_directory(output) as directory:
         client = MlflowClient(registry)
         found = _find(client, version)
+        _refuse_revoked(found)
         client.download_artifacts(str(found.run_id), FOLDER, str(directory))
         for path in (directory / FOLDER).iterdir():
             shutil.move(path, directory)
@@ -108,6 +121,131 @@ def fetch_model(registry: str, output: Path, version: str = CHAMPION) -> Path:
             )
         verify_digests(directory, read_json(directory / LINEAGE_FILE)["sha256"])
     return output
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A version that was held against a question.
+
+    Attributes:
+        version: its number.
+        aliases: the names it goes by, such as CHAMPION.
+        source_fingerprint: digest of the clips it was made from.
+        lineage_sha256: digest of its lineage.json.
+        revoked: whether it was revoked before; then nothing was asked.
+        answer: what the question gave; empty for no.
+        problem: why it could not be asked; empty if it could.
+    """
+
+    version: str
+    aliases: tuple[str, ...]
+    source_fingerprint: str
+    lineage_sha256: str
+    revoked: bool
+    answer: str = ""
+    problem: str = ""
+
+
+def examine_versions(registry: str, question: Callable[[Path], str]) -> list[Examined]:
+    """Ask something of every version, by its lineage.json and classes.json, newest first.
+
+    Args:
+        registry: an MLflow URI.
+        question: given a folder with the version's LINEAGE_FILE and, if it has one, CLASSES_FILE;
+            returns an empty text for no.
+
+    Raises:
+        RegistryError: the registry cannot be reached, or has more than MAX_VERSIONS.
+    """
+    with _registry_errors(registry):
+        client = MlflowClient(registry)
+        aliases = _aliases(client)
+        return [
+            _examine(client, found, aliases, question)
+            for found in sorted(_versions(client), key=lambda each: -int(each.version))
+        ]
+
+
+def revoke_version(registry: str, version: str, when: datetime) -> None:
+    """Mark a version as REVOKED, so that it is not fetched any more, and take all its aliases away.
+
+    Raises:
+        RegistryError: the registry cannot be reached, or refused.
+    """
+    tags = {STATUS: REVOKED, REVOKED_ON: when.isoformat(), REVOKED_BECAUSE: FORGOTTEN}
+    with _registry_errors(registry):
+        client = MlflowClient(registry)
+        for name, value in tags.items():
+            client.set_model_version_tag(MODEL_NAME, version, name, value)
+        for alias, number in _aliases(client):
+            if number == version:
+                client.delete_registered_model_alias(MODEL_NAME, alias)
+
+
+def _refuse_revoked(found: ModelVersion) -> None:
+    if found.tags.get(STATUS) == REVOKED:
+        raise RegistryError(
+            f"version {found.version} was revoked on {found.tags[REVOKED_ON]}: "
+            f"{found.tags[REVOKED_BECAUSE]}. Train anew without them, and remove every copy of it"
+        )
+
+
+def _examine(
+    client: MlflowClient,
+    found: ModelVersion,
+    aliases: list[tuple[str, str]],
+    question: Callable[[Path], str],
+) -> Examined:
+    revoked = found.tags.get(STATUS) == REVOKED
+    answer = problem = ""
+    if not revoked:
+        try:
+            with tempfile.TemporaryDirectory(prefix="rollcall-lineage-") as folder:
+                answer = question(_papers(client, found, Path(folder)))
+        except (MlflowException, DigestError, ContractError, OSError) as error:
+            problem = f"its lineage cannot be read ({type(error).__name__})"
+    return Examined(
+        str(found.version),
+        tuple(alias for alias, number in aliases if number == str(found.version)),
+        found.tags.get("source_fingerprint", ""),
+        found.tags.get("lineage_sha256", ""),
+        revoked,
+        answer,
+        problem,
+    )
+
+
+def _papers(client: MlflowClient, found: ModelVersion, folder: Path) -> Path:
+    """What a version says of its origin, held against its digests."""
+    run = str(found.run_id)
+    lineage = Path(client.download_artifacts(run, f"{FOLDER}/{LINEAGE_FILE}", str(folder)))
+    if sha256_of(lineage) != found.tags.get("lineage_sha256"):
+        raise DigestError(f"version {found.version}: {LINEAGE_FILE} was changed")
+    digests = read_json(lineage)["sha256"]
+    if CLASSES_FILE in digests:
+        client.download_artifacts(run, f"{FOLDER}/{CLASSES_FILE}", str(folder))
+        verify_digests(lineage.parent, {CLASSES_FILE: digests[CLASSES_FILE]})
+    return lineage.parent
+
+
+def _versions(client: MlflowClient) -> list[ModelVersion]:
+    found: list[ModelVersion] = []
+    token = None
+    while len(found) <= MAX_VERSIONS:
+        page = client.search_model_versions(
+            f"name = '{MODEL_NAME}'", max_results=_VERSIONS_IN_A_PAGE, page_token=token
+        )
+        found.extend(page)
+        token = page.token
+        if not token and len(found) <= MAX_VERSIONS:
+            return found
+    raise RegistryError(f"the registry has more than {MAX_VERSIONS:,} versions; delete old ones")
+
+
+def _aliases(client: MlflowClient) -> list[tuple[str, str]]:
+    """The aliases of the model and the numbers of their versions; none if there is no model."""
+    models = client.search_registered_models(f"name = '{MODEL_NAME}'", max_results=1)
+    return [(alias, str(number)) for model in models for alias, number in model.aliases.items()]
 
 
 def _find(client: MlflowClient, version: str) -> ModelVersion:

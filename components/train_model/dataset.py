@@ -39,6 +39,7 @@ class Dataset:
         random_split: str [N], the side under a random split of frames.
         transaction: str [N], which frames are pooled into one decision.
         clip_id: str [N].
+        person_id: str [N], the pseudonym, of strangers too.
         index: int32 [N], the frame's number in its clip.
     """
 
@@ -50,6 +51,7 @@ class Dataset:
     random_split: npt.NDArray[np.str_]
     transaction: npt.NDArray[np.str_]
     clip_id: npt.NDArray[np.str_]
+    person_id: npt.NDArray[np.str_]
     index: npt.NDArray[np.int32]
 
 
@@ -78,6 +80,7 @@ def read_dataset(directory: Path, backbone: str, dimension: int) -> Dataset:
         random_split=columns["random_split"],
         transaction=columns["transaction"],
         clip_id=columns["clip_id"],
+        person_id=columns["person_id"],
         index=columns["index"].astype(np.int32),
     )
 

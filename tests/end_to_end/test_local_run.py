@@ -19,11 +19,13 @@ from mlflow import MlflowClient
 from rich.console import Console
 
 from components.artifacts import read_json
+from components.audit_log import audited, read_log
 from components.contracts import CLASSES_FILE, EDGE_MODEL_FILE, FRAME_SIZE, Classes
 from components.errors import RollcallError
 from components.register_model.registry import CHAMPION, MODEL_NAME, fetch_model
 from components.synthesize_cohort import CohortOptions, synthesize_cohort
 from pipelines import cli
+from pipelines.forget import Request, find_traces
 from pipelines.local import local_registry, run_training
 from pipelines.placement import PLACEMENTS
 from tests.stills import film_to_stills
@@ -72,8 +74,19 @@ def printed():
 
 
 @pytest.fixture(scope="module")
-def done(folder, arguments, printed):
-    return run_training(arguments, folder / "out", Console(file=printed, width=200))
+def log(folder):
+    return folder / "audit.jsonl"
+
+
+@pytest.fixture(scope="module")
+def done(folder, arguments, printed, log):
+    with audited(log, "run") as record:
+        return run_training(
+            arguments,
+            folder / "out",
+            Console(file=printed, width=200),
+            tell_source=record.count_source,
+        )
 
 
 def test_the_leaderboard_is_as_its_schema_says(done):
@@ -200,8 +213,34 @@ def test_the_exit_handler_had_its_say(done):
 def test_the_log_names_nobody(done, source):
     """Steps may be given the source's path; what they say of their own holds no pseudonym."""
     log = (done.output / "run.log").read_text(encoding="utf-8")
-    people = [line.split(",")[0] for line in (source / "roster.csv").read_text().splitlines()[1:]]
-    assert not [person for person in people if re.search(rf"\b{re.escape(person)}\b", log)]
+    assert not [
+        person for person in people_of(source) if re.search(rf"\b{re.escape(person)}\b", log)
+    ]
+
+
+def test_the_audit_log_counts_the_source_and_names_nobody(done, arguments, log, source):
+    ended = list(read_log(log))[-1]
+    version = MlflowClient(arguments["registry"]).get_model_version(MODEL_NAME, done.version)
+    assert ended["source_fingerprints"] == [version.tags["source_fingerprint"]]
+    assert ended["counts"]["clips"] == 14
+    assert ended["counts"]["rejects"] == {"not_in_roster": 1, "unreadable": 1}
+    assert ended["counts"]["frames"] > ended["counts"]["people"] == 7
+    assert not [person for person in people_of(source) if person in log.read_text()]
+
+
+def test_everybody_of_the_run_can_be_found_again_strangers_too(done, arguments, source, tmp_path):
+    (tmp_path / "videos").mkdir()  # the source has been emptied meanwhile
+    made_from = set()
+    for person in people_of(source):
+        where = (str(tmp_path), done.output, arguments["registry"])
+        found = {item.what for item in find_traces(Request(person, *where)).items}
+        assert "table" in found
+        made_from |= {person} if found >= {"model", "model version"} else set()
+    assert made_from == set(people_of(source)) - {"never-came"}
+
+
+def people_of(source):
+    return [line.split(",")[0] for line in (source / "roster.csv").read_text().splitlines()[1:]]
 
 
 def test_data_steps_need_far_less_memory_than_tensorflow(done):

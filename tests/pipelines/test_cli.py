@@ -7,10 +7,13 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
+from components.audit_log import audited, last_digest, read_log
+from components.sources import open_source
 from pipelines import cli
 from pipelines.options import TrainingOptions
+from tests.azurite import PROGRAM
 
-COMMANDS = ("demo", "synthesize", "run", "compile")
+COMMANDS = ("demo", "synthesize", "run", "forget", "audit", "compile")
 
 
 def call(monkeypatch, capsys, *arguments):
@@ -115,3 +118,50 @@ def test_a_bad_option_of_the_cohort_says_what_is_allowed(monkeypatch, capsys, tm
     code, printed = call(monkeypatch, capsys, "synthesize", tmp_path / "c", "--fps", "0")
     assert code == 1
     assert "fps" in printed
+
+
+def test_a_demo_from_elsewhere_is_refused_with_what_there_is(monkeypatch, capsys, tmp_path):
+    out = tmp_path / "out"
+    code, printed = call(monkeypatch, capsys, "demo", "--source", "ftp", "--output", out)
+    assert code == 2
+    assert "'folder'" in printed
+    assert "azurite" in printed
+    assert not out.exists()
+
+
+def test_a_cohort_in_azurite_is_a_source_that_a_run_can_open(monkeypatch, cohort):
+    cohort.person("p-1").clip("p-1/s1.mp4")
+    monkeypatch.chdir(PROGRAM.parents[1])
+    with cli._in_azurite(cohort.folder) as (address, connection_string):
+        monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection_string)
+        opened = open_source(address)
+        assert [file.path for file in opened.files()] == ["p-1/s1.mp4"]
+        assert opened.read_roster() == (cohort.folder / "roster.csv").read_bytes()
+
+
+def test_the_audit_log_is_shown_and_checked(monkeypatch, capsys, tmp_path):
+    with audited(tmp_path / "audit.jsonl", "run") as record:
+        record.counts = {"clips": 7}
+    code, printed = call(monkeypatch, capsys, "audit")
+    assert code == 0
+    assert "2 lines" in printed
+    assert last_digest(tmp_path / "audit.jsonl") in printed
+
+
+def test_an_audit_log_that_was_changed_is_an_error(monkeypatch, capsys, tmp_path):
+    log = tmp_path / "audit.jsonl"
+    with audited(log, "run"):
+        pass
+    log.write_text(log.read_text().replace("started", "begun"))
+    code, printed = call(monkeypatch, capsys, "audit")
+    assert code == 1
+    assert "line 2:" in " ".join(printed.split())
+
+
+def test_a_run_that_fails_is_in_the_audit_log_too(monkeypatch, capsys, tmp_path):
+    arguments = ("--source", tmp_path / "none", "--output", tmp_path / "out")
+    code, _ = call(monkeypatch, capsys, "run", *arguments, "--backbones", "EfficientNetLite0")
+    entries = list(read_log(tmp_path / "audit.jsonl"))
+    assert code == 1
+    assert [entry["event"] for entry in entries] == ["started", "ended"]
+    assert entries[-1]["outcome"] == "failed"

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime
 
 import pytest
 from mlflow import MlflowClient
 
 from components.artifacts import digests_of, read_json, write_json
-from components.contracts import EDGE_MODEL_FILE, LINEAGE_FILE, METRICS_FILE
+from components.contracts import (
+    CLASSES_FILE,
+    EDGE_MODEL_FILE,
+    LINEAGE_FILE,
+    METRICS_FILE,
+    Classes,
+)
 from components.errors import DigestError, RegistryError
+from components.register_model import registry as registry_module
 from components.register_model.registry import (
     CHAMPION,
     MODEL_NAME,
+    examine_versions,
     fetch_model,
     register_champion,
+    revoke_version,
 )
 
 FINGERPRINT = "f" * 64
+WHEN = datetime(2025, 6, 15, 12, tzinfo=UTC)
 
 
 def write_model(folder, name="EfficientNetLite0", content=b"weights"):
@@ -27,14 +38,6 @@ def write_model(folder, name="EfficientNetLite0", content=b"weights"):
     lineage = {"code_version": "0.1.0", "sha256": digests_of(folder)}
     write_json(folder / LINEAGE_FILE, lineage)
     return folder
-
-
-@pytest.fixture(scope="module")
-def empty_database(tmp_path_factory):
-    """A migrated database: making its tables takes seconds, copying it does not."""
-    folder = tmp_path_factory.mktemp("registry")
-    MlflowClient(f"sqlite:///{folder / 'mlflow.db'}").search_registered_models()
-    return folder / "mlflow.db"
 
 
 @pytest.fixture
@@ -134,3 +137,80 @@ def test_a_password_in_the_uri_is_not_shown(monkeypatch, tmp_path):
         fetch_model("http://someone:secret@127.0.0.1:9", tmp_path / "fetched")
     assert "secret" not in str(caught.value)
     assert "127.0.0.1" in str(caught.value)
+
+
+def knows(person):
+    """A question: whether somebody is among the classes."""
+    return lambda papers: "known" if person in Classes.read(papers / CLASSES_FILE).people else ""
+
+
+def write_model_of(folder, person):
+    folder.mkdir()
+    Classes((person,), (0,)).write(folder / CLASSES_FILE)
+    write_json(folder / METRICS_FILE, {"name": "MobileNetV2"})
+    write_json(folder / LINEAGE_FILE, {"code_version": "0.1.0", "sha256": digests_of(folder)})
+    return folder
+
+
+@pytest.fixture
+def two_versions(registry, tmp_path):
+    """Version 1 knows p-1, version 2, the champion, knows p-2."""
+    for person in ("p-1", "p-2"):
+        register_champion(write_model_of(tmp_path / person, person), registry, FINGERPRINT)
+    return registry
+
+
+def test_every_version_is_asked_newest_first(two_versions):
+    found = examine_versions(two_versions, knows("p-1"))
+    assert [(each.version, each.answer) for each in found] == [("2", ""), ("1", "known")]
+    assert found[0].aliases == (CHAMPION,)
+    assert found[1].source_fingerprint == FINGERPRINT
+
+
+def test_versions_of_all_pages_are_asked(two_versions, monkeypatch):
+    monkeypatch.setattr(registry_module, "_VERSIONS_IN_A_PAGE", 1)
+    assert len(examine_versions(two_versions, knows("p-1"))) == 2
+
+
+def test_more_versions_than_can_be_asked_are_an_error(two_versions, monkeypatch):
+    monkeypatch.setattr(registry_module, "_VERSIONS_IN_A_PAGE", 1)
+    monkeypatch.setattr(registry_module, "MAX_VERSIONS", 1)
+    with pytest.raises(RegistryError, match="more than 1 versions"):
+        examine_versions(two_versions, knows("p-1"))
+
+
+def test_a_version_whose_papers_were_changed_is_a_problem_not_a_no(two_versions, tmp_path):
+    for lineage in (tmp_path / "registry" / "artifacts").rglob(LINEAGE_FILE):
+        write_json(lineage, {})
+    found = examine_versions(two_versions, knows("p-1"))
+    assert [each.problem for each in found] == ["its lineage cannot be read (DigestError)"] * 2
+
+
+def test_an_empty_registry_has_no_versions(registry):
+    assert examine_versions(registry, knows("p-1")) == []
+
+
+def test_a_revoked_version_is_not_fetched_any_more_and_says_why(two_versions, tmp_path):
+    revoke_version(two_versions, "1", WHEN)
+    with pytest.raises(RegistryError, match=r"version 1 was revoked on 2025-06-15.*forgotten"):
+        fetch_model(two_versions, tmp_path / "fetched", "1")
+    assert not (tmp_path / "fetched").exists()
+
+
+def test_a_revoked_champion_is_champion_no_more(two_versions, tmp_path):
+    revoke_version(two_versions, "2", WHEN)
+    with pytest.raises(RegistryError, match=CHAMPION):
+        fetch_model(two_versions, tmp_path / "fetched")
+
+
+def test_the_other_versions_are_as_they_were(two_versions, tmp_path):
+    revoke_version(two_versions, "1", WHEN)
+    assert fetch_model(two_versions, tmp_path / "fetched").is_dir()
+
+
+def test_a_revoked_version_is_not_asked_again_and_its_tags_name_nobody(two_versions):
+    revoke_version(two_versions, "1", WHEN)
+    found = examine_versions(two_versions, knows("p-1"))[1]
+    assert (found.revoked, found.answer) == (True, "")
+    tags = MlflowClient(two_versions).get_model_version(MODEL_NAME, "1").tags
+    assert "p-1" not in str(tags)

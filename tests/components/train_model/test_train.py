@@ -26,6 +26,7 @@ from components.contracts import (
     SAMPLES_FILE,
     Classes,
 )
+from components.pseudonyms import holds
 from components.split_dataset.assign import SplitOptions
 from components.split_dataset.split import split_dataset
 from components.train_model.assemble import EdgeModel, read_samples
@@ -134,6 +135,17 @@ def test_the_lineage_names_clips_parameters_and_libraries(trained):
     assert all(lineage["clips"][side] for side in ("train", "calibration", "test"))
     assert lineage["parameters"]["seed"] == 0
     assert "keras" in lineage["libraries"]
+
+
+def test_the_lineage_knows_everybody_strangers_too_and_names_nobody(trained):
+    lineage = read_json(trained[1] / LINEAGE_FILE)
+    everybody = {clip.person_id for clip in people(students=4, staff=2, visitors=4)}
+    classes = Classes.read(trained[1] / CLASSES_FILE)
+    assert set(classes.people) < everybody
+    assert {person for person in [*everybody, "p99"] if holds(lineage["people"], person)} == (
+        everybody
+    )
+    assert '"p0"' not in (trained[1] / LINEAGE_FILE).read_text()
 
 
 def test_the_lineage_holds_a_digest_of_every_other_file(trained):
