@@ -84,7 +84,7 @@ def test_a_blob_that_has_gone_already_is_no_error(container, source):
 
 
 def test_a_name_that_a_url_does_not_keep_is_not_guessed_at(azurite, container):
-    azurite.upload_many(container.container_name, ["videos/p-1//s1.mp4"])
+    azurite.upload_many(container.container_name, {"videos/p-1//s1.mp4": b"x"})
     store = open_store(f"az://{container.container_name}")
     (file,) = store.files_of("p-1")
     with pytest.raises(RemovalError, match="other means"):

@@ -223,7 +223,7 @@ def test_the_audit_log_counts_the_source_and_names_nobody(done, arguments, log, 
     version = MlflowClient(arguments["registry"]).get_model_version(MODEL_NAME, done.version)
     assert ended["source_fingerprints"] == [version.tags["source_fingerprint"]]
     assert ended["counts"]["clips"] == 14
-    assert ended["counts"]["rejects"] == {"not_in_roster": 1, "unreadable": 1}
+    assert ended["counts"]["rejects"] == {"not_in_roster": 1, "unreadable": 2}
     assert ended["counts"]["frames"] > ended["counts"]["people"] == 7
     assert not [person for person in people_of(source) if person in log.read_text()]
 

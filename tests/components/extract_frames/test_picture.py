@@ -143,6 +143,7 @@ def test_turning_loses_no_pixel(degrees: int) -> None:
 
 
 PARTS = st.builds(
+    Region,
     x=st.floats(0, 0.5),
     y=st.floats(0, 0.5),
     width=st.floats(0.1, 0.5),
