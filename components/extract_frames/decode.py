@@ -22,7 +22,8 @@ from components.extract_frames.picture import (
     measure,
 )
 from components.extract_frames.still import decode_still
-from components.extract_frames.timing import Clock, Sampler, Thrift
+from components.extract_frames.thrift import Thrift, can_skip_deblocking
+from components.extract_frames.timing import Clock, Sampler
 from components.video import open_video, stated_rate
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ class ClipDecoder:
         self, container: InputContainer, stream: VideoStream
     ) -> Iterator[tuple[float, VideoFrame]]:
         """Yield every frame with its time, up to the limits on time and number."""
-        stream.thread_type, stream.codec_context.thread_count = "NONE", 1
+        _set_up_decoder(container, stream)
         clock = Clock(stated_rate(stream))
         most = int(self._max_duration_s * _MAX_DECODED_RATE)
         for count, frame in enumerate(self._decoded(container, stream)):
@@ -202,6 +203,15 @@ def frame_of(picture: Picture, heads: HeadTracker | None, *, index: int, time_s:
         jpeg=encode_jpeg(image),
         face_box=None if head is None else head.box,
     )
+
+
+def _set_up_decoder(container: InputContainer, stream: VideoStream) -> None:
+    """Before its first frame; one thread, and no work that nobody will see."""
+    stream.thread_type, stream.codec_context.thread_count = "NONE", 1
+    context = stream.codec_context
+    size = (context.width, context.height)
+    if can_skip_deblocking(context.name, *size, stated_rate(stream), container.bit_rate):
+        context.options = {**context.options, "skip_loop_filter": "all"}
 
 
 def _stamps(frame: VideoFrame) -> tuple[float | None, float | None]:

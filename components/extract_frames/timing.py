@@ -10,7 +10,7 @@ from components.contracts import ClipError, Reason
 MAX_STEP_S: Final = 60.0
 """A longer pause between two frames is a broken time stamp."""
 
-_TOLERANCE_S: Final = 0.001
+TOLERANCE_S: Final = 0.001
 """Containers round times to as much as a millisecond; a frame may be that much early."""
 
 
@@ -95,42 +95,8 @@ class Sampler:
 
     def is_due(self, time_s: float) -> bool:
         """Say whether to take the frame shown at `time_s`, and move on to the next tick if so."""
-        reached = time_s + _TOLERANCE_S
+        reached = time_s + TOLERANCE_S
         if reached < self._due_s:
             return False
         self._due_s = (math.floor(reached * self._rate) + 1) / self._rate
         return True
-
-
-class Thrift:
-    """Says before it is decoded whether a frame is going to be sampled.
-
-    It can say so of clips that have many frames for each sample and whose frames stand on the grid
-    of their stated rate; of others every frame counts as needed. A camera that left out just the
-    frame to be sampled has a neighbour sampled in its place.
-    """
-
-    MIN_FRAMES_A_SAMPLE: Final = 4
-
-    def __init__(self, rate: float | None, frames_per_second: float) -> None:
-        """Take the clip's stated frames a second, and the number of them to be sampled."""
-        worthwhile = rate is not None and rate >= self.MIN_FRAMES_A_SAMPLE * frames_per_second
-        self._rate = rate if worthwhile else None
-        self._samples_a_second = frames_per_second
-        self._start: float | None = None
-
-    def is_needed(self, display_s: float | None) -> bool:
-        """Say so of the next packet, by its presentation time stamp in seconds, if it has one."""
-        if self._rate is None or display_s is None:
-            return True
-        if self._start is None:
-            self._start = display_s
-        time_s = display_s - self._start
-        off_grid_s = abs(time_s * self._rate - round(time_s * self._rate)) / self._rate
-        if off_grid_s > _TOLERANCE_S:
-            return True
-        reached = time_s + _TOLERANCE_S
-        before = reached - 1 / self._rate
-        return math.floor(reached * self._samples_a_second) > math.floor(
-            before * self._samples_a_second
-        )

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.contracts import ClipError, Reason
-from components.extract_frames.timing import Clock, Sampler, Thrift
+from components.extract_frames.timing import Clock, Sampler
 
 stamps = st.one_of(st.none(), st.floats(-1e6, 1e6))
 
@@ -96,44 +96,3 @@ def test_a_pause_gives_one_frame_when_it_ends() -> None:
 def test_no_tick_of_the_grid_gives_two_samples(shown: list[float], rate: float) -> None:
     ticks = [int((time_s + 0.001) * rate) for time_s in taken(shown, rate)]
     assert len(set(ticks)) == len(ticks)
-
-
-def needed(rate: float | None, times: list[float], samples: float = 5.0) -> list[bool]:
-    thrift = Thrift(rate, samples)
-    return [thrift.is_needed(time_s) for time_s in times]
-
-
-def test_of_thirty_frames_a_second_every_sixth_is_needed_for_five() -> None:
-    times = [number / 30 for number in range(60)]
-    assert needed(30.0, times) == [number % 6 == 0 for number in range(60)]
-
-
-@given(rate=st.sampled_from([23.976, 24.0, 25.0, 29.97, 30.0, 50.0, 59.94, 60.0, 120.0]))
-def test_on_a_regular_grid_just_the_sampled_frames_are_needed(rate: float) -> None:
-    times = [round(number / rate, 3) for number in range(300)]
-    sampler = Sampler(5.0)
-    assert needed(rate, times) == [sampler.is_due(time_s) for time_s in times]
-
-
-def test_the_order_of_decoding_does_not_matter() -> None:
-    times = [number / 30 for number in (0, 3, 1, 2, 6, 4, 5)]
-    assert needed(30.0, times) == [True, False, False, False, True, False, False]
-
-
-@pytest.mark.parametrize(
-    ("rate", "times"),
-    [
-        (None, [0.0, 0.1, 0.2]),
-        (15.0, [0.0, 1 / 15, 2 / 15]),
-        (30.0, [0.0, 0.045, 0.081]),
-    ],
-    ids=["no rate", "few frames a sample", "off the grid"],
-)
-def test_where_nothing_can_be_said_every_frame_is_needed(
-    rate: float | None, times: list[float]
-) -> None:
-    assert all(needed(rate, times))
-
-
-def test_a_frame_without_a_time_is_needed() -> None:
-    assert Thrift(30.0, 5.0).is_needed(None)
