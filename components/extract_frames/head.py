@@ -94,6 +94,7 @@ class HeadDetector:
             "INFERENCE_NUM_THREADS": 1,
             "NUM_STREAMS": 1,
             "INFERENCE_PRECISION_HINT": "f32",
+            "ENABLE_CPU_PINNING": False,  # every child would take the same core
         }
         compiled = core.compile_model(core.read_model(path), "CPU", hints)
         self._request = compiled.create_infer_request()

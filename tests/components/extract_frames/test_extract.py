@@ -571,3 +571,19 @@ def test_a_clip_four_times_as_long_takes_no_more_memory(tmp_path: Path) -> None:
         peaks.append(int(done.stdout.split()[-1]))
         assert len(list((run.folder / "clips" / "frames").iterdir())) == 4
     assert peaks[1] - peaks[0] < 10 << 20
+
+
+LOADED = """
+import sys
+import components.ingest_videos.ingest, components.extract_frames.extract
+from components.extract_frames.decode import load_detector
+load_detector()
+print([name for name in ("tensorflow", "keras", "kfp", "mlflow", "azure") if name in sys.modules])
+"""
+
+
+def test_neither_the_steps_nor_their_decoders_load_what_is_slow_to_load() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "[]"
