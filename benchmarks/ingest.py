@@ -68,15 +68,15 @@ def make_source(folder: Path, count: int, clip: bytes) -> Path:
 
 def main() -> None:
     """Measure both sizes from both kinds of source."""
-    from tests.azurite import connection_string, running_azurite  # noqa: PLC0415 - not in the child
-    from tests.videos import noise, write_video  # noqa: PLC0415
+    from pipelines.azurite import connection_string, running_azurite  # noqa: PLC0415
+    from tests.videos import noise, write_video  # noqa: PLC0415 - not in the measured process
 
     result: dict[str, dict[str, dict[str, float]]] = {"folder": {}, "blob": {}}
     with tempfile.TemporaryDirectory(prefix="rollcall-bench-") as name:
         work = Path(name)
         clip = write_video(work / "clip.mp4", noise(10, size=(32, 32))).read_bytes()
         with running_azurite(work) as azurite:
-            azurite.service.create_container(CONTAINER)
+            container = azurite.service.create_container(CONTAINER)
             environment = {
                 **os.environ,
                 "AZURE_STORAGE_CONNECTION_STRING": connection_string(azurite.endpoint),
@@ -84,9 +84,7 @@ def main() -> None:
             for count in SIZES:
                 folder = make_source(work / str(count), count, clip)
                 result["folder"][str(count)] = measured_apart(str(folder), work, environment)
-                paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-                names = {f"{count}/{path.relative_to(folder)}": path.read_bytes() for path in paths}
-                azurite.upload_many(CONTAINER, names)
+                azurite.upload_folder(container, folder, str(count))
                 source = f"az://{CONTAINER}/{count}"
                 result["blob"][str(count)] = measured_apart(source, work, environment)
     print(json.dumps({"benchmark": "ingest", "clip_bytes": len(clip) + 16, **result}))

@@ -46,9 +46,9 @@ HOUR: Final = 3600
 
 PLACEMENTS: Final[dict[str, Placement]] = {
     # A source can change without its name changing, so what lists it is never cached.
-    "ingest_videos": Placement("List clips", "data", "1", "1Gi", 3, HOUR, cached=False),
+    "ingest_videos": Placement("List clips", "data", "1", "3Gi", 3, HOUR, cached=False),
     "export_backbones": Placement("Export backbones", "train", "2", "6Gi", 2, 2 * HOUR),
-    "extract_frames": Placement("Extract frames", "data", "2", "2Gi", 5, 6 * HOUR),
+    "extract_frames": Placement("Extract frames", "data", "2", "3Gi", 5, 6 * HOUR),
     "embed_frames": Placement("Embed frames", "data", "2", "4Gi", 5, 6 * HOUR),
     "split_dataset": Placement("Split and audit", "data", "1", "2Gi", 2, HOUR),
     "train_model": Placement("Train head", "train", "2", "6Gi", 5, 2 * HOUR),
