@@ -19,11 +19,11 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection, Pipe
 from queue import LifoQueue
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 from components.contracts import ClipError, Reason
 from components.errors import RollcallError
@@ -31,7 +31,6 @@ from components.errors import RollcallError
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-    from types import TracebackType
 
 ITEM: Final = b"i"
 """First byte of a message with one result; the rest is the task's affair."""
@@ -75,8 +74,7 @@ class GuardLimits:
 class Guard:
     """Runs one task on one local file after another, in a child process.
 
-    Not for several threads at a time; let each have its own. Use it as a context manager: leaving
-    it ends the child.
+    Not for several threads at a time; let each have its own. It has to be closed.
 
     Attributes:
         returned: what the task returned at the end of its last run.
@@ -100,17 +98,6 @@ class Guard:
         self._pipe: Connection | None = None
         self._is_closed = False
         self.returned: dict[str, Any] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def run(self, path: Path, **arguments: Any) -> Iterator[bytes]:  # noqa: ANN401 - JSON
         """Yield the task's results for one file.
@@ -260,7 +247,7 @@ class Guard:
 
 
 class GuardPool:
-    """Guards for as many threads; leaving it as a context manager ends all children."""
+    """Guards for as many threads. It has to be closed."""
 
     def __init__(self, task: str, limits: GuardLimits, size: int, prepare: str = "") -> None:
         """Prepare `size` guards as `Guard` does."""
@@ -269,15 +256,8 @@ class GuardPool:
         for guard in self._guards:
             self._free.put(guard)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """End all children for good."""
         for guard in self._guards:
             guard.close()
 
@@ -302,7 +282,7 @@ def guarded_threads(
     """
     threads = ThreadPoolExecutor(size, thread_name_prefix="guarded")
     try:
-        with GuardPool(task, limits, size, prepare) as guards:
+        with closing(GuardPool(task, limits, size, prepare)) as guards:
             try:
                 yield threads, guards
             finally:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import islice
@@ -172,7 +173,7 @@ def extract(
         for decoded in decode_in_order(
             clips_of_shard, settings, work, partial(check_consent, today=today)
         ):
-            with decoded:
+            with closing(decoded):
                 writer.take(decoded)
             progress.advance()
         extracted = writer.result

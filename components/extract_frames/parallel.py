@@ -13,7 +13,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
-from typing import IO, TYPE_CHECKING, Any, Final, Self
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from components.contracts import SECONDS_A_STILL, ClipError, Crop, Reason
 from components.extract_frames.clip_quality import ClipQuality
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from concurrent.futures import Future
     from pathlib import Path
-    from types import TracebackType
 
     import pyarrow as pa
 
@@ -66,7 +65,7 @@ class Settings:
 
 @dataclass
 class Decoded:
-    """What came of one clip; leaving it as a context manager forgets its frames.
+    """What came of one clip. It has to be closed.
 
     Attributes:
         clip: its row in the clips table.
@@ -94,15 +93,8 @@ class Decoded:
         while head := self.spool.read(_LENGTH.size):
             yield Frame.unpack(self.spool.read(_LENGTH.unpack(head)[0]))
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Forget the frames."""
         self.spool.close()
 
 
@@ -149,7 +141,7 @@ def _result(future: Future[Decoded], files: int) -> Decoded:
 
 def _forget(future: Future[Decoded]) -> None:
     if not future.cancelled() and not future.exception():
-        future.result().spool.close()
+        future.result().close()
 
 
 def _decode(
@@ -175,7 +167,7 @@ def _decode(
     except ClipError as error:
         decoded.error = error
     except BaseException:
-        decoded.spool.close()
+        decoded.close()
         raise
     return decoded
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 LIMITS = GuardLimits(memory_bytes=256 << 20, cpu_s=60, wall_s=60, items=100)
 
 
-def guard_of(task: str, limits: GuardLimits = LIMITS) -> Guard:
-    return Guard(f"tests.misbehaving:{task}", limits)
+def guard_of(task: str, limits: GuardLimits = LIMITS) -> closing[Guard]:
+    return closing(Guard(f"tests.misbehaving:{task}", limits))
 
 
 def refusal(task: str, path: Path, limits: GuardLimits = LIMITS) -> ClipError:
@@ -161,13 +162,13 @@ def test_a_child_that_does_not_start_is_no_clip_s_fault(path: Path) -> None:
 def test_what_a_child_cannot_load_is_said(path: Path) -> None:
     prepare = "tests.misbehaving:cannot_prepare"
     guard = Guard("tests.misbehaving:behave", LIMITS, prepare)
-    with guard, pytest.raises(GuardError, match="not installed: install it"):
+    with closing(guard), pytest.raises(GuardError, match="not installed: install it"):
         guard.call(path)
 
 
 def test_threads_share_a_pool(path: Path) -> None:
     with (
-        GuardPool("tests.misbehaving:tell_environment", LIMITS, 2) as guards,
+        closing(GuardPool("tests.misbehaving:tell_environment", LIMITS, 2)) as guards,
         ThreadPoolExecutor(4) as threads,
     ):
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -40,7 +41,7 @@ def outcomes(
 ) -> list[int | ClipError]:
     found: list[int | ClipError] = []
     for decoded in decode_in_order(clips, how or settings(), scratch, admit_all):
-        with decoded:
+        with closing(decoded):
             found.append(decoded.error or len(list(decoded.frames())))
     return found
 
@@ -66,7 +67,7 @@ def test_no_more_clips_are_taken_than_are_worked_on(tmp_path: Path) -> None:
             yield row(path)
 
     for number, decoded in enumerate(decode_in_order(clips(), settings(), tmp_path, admit_all)):
-        decoded.spool.close()
+        decoded.close()
         assert taken <= number + 3
 
 
@@ -76,6 +77,7 @@ def test_a_clip_that_may_not_be_opened_is_not(tmp_path: Path) -> None:
 
     clip = {"uri": (tmp_path / "missing.mp4").as_uri(), "etag": "1-1"}
     (decoded,) = decode_in_order([(clip, None)], settings(), tmp_path, refuse)
+    decoded.close()
     assert decoded.error is not None
     assert decoded.error.reason is Reason.CONSENT_EXPIRED
 

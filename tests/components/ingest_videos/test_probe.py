@@ -25,8 +25,8 @@ GUARDS = GuardPool(TASK, GuardLimits(), 1)
 
 @pytest.fixture(scope="module", autouse=True)
 def _guards() -> Iterator[None]:
-    with GUARDS:
-        yield
+    yield
+    GUARDS.close()
 
 
 def probe(path: Path, limits: Limits | None = None) -> Probe:
