@@ -15,6 +15,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -47,6 +49,8 @@ _KEPT_ENVIRONMENT: Final = ("PATH", "PYTHONPATH", "LANG", "LC_ALL", "TMPDIR", "S
 _SECONDS_TO_START: Final = 60.0
 _SECONDS_TO_STOP: Final = 10.0
 _SECONDS_TO_DIE: Final = 2.0
+_SECONDS_A_MESSAGE: Final = 30
+"""From the first byte of a message to its last, either way."""
 _LONGEST_WAIT_S: Final = 7200.0
 
 
@@ -206,6 +210,7 @@ class Guard:
             return self._pipe
         self.stop()
         ours, theirs = Pipe()
+        _never_wait_within_a_message(ours)
         with theirs:
             os.set_inheritable(theirs.fileno(), True)
             self._child = subprocess.Popen(
@@ -289,6 +294,14 @@ def guarded_threads(
                 threads.shutdown(wait=False, cancel_futures=True)
     finally:
         threads.shutdown(wait=True)
+
+
+def _never_wait_within_a_message(pipe: Connection) -> None:
+    """Let a read or a write that stops half-way fail: `poll` only waits for a first byte."""
+    timeout = struct.pack("@ll", _SECONDS_A_MESSAGE, 0)  # a struct timeval
+    with socket.socket(fileno=os.dup(pipe.fileno())) as end:
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
 
 
 def _parsed(content: bytes) -> dict[str, Any]:

@@ -102,13 +102,22 @@ def close_every_pipe(path: Path) -> dict[str, Any]:
     return {}
 
 
-def talk_nonsense(path: Path) -> dict[str, Any]:
-    """Write to the pipe behind the back of the protocol, as code that took over could."""
+def write_to_every_pipe(content: bytes) -> None:
+    """Behind the back of the protocol, as code that took over could."""
     for descriptor in range(3, 64):
         try:
             with socket.socket(fileno=os.dup(descriptor)) as pipe:
-                pipe.sendall((9).to_bytes(4, "big") + b"d{broken}")
+                pipe.sendall(content)
         except OSError:
             continue
     time.sleep(600)
+
+
+def talk_nonsense(path: Path) -> dict[str, Any]:
+    write_to_every_pipe((9).to_bytes(4, "big") + b"d{broken}")
+    return {}
+
+
+def stop_within_a_message(path: Path) -> dict[str, Any]:
+    write_to_every_pipe((9).to_bytes(4, "big") + b"d{")
     return {}

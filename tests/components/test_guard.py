@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
+from components import guard as guard_module
 from components.contracts import ClipError, Reason
 from components.guard import Guard, GuardError, GuardLimits, GuardPool, guarded_threads
 
@@ -109,6 +110,13 @@ def test_a_decoder_that_computes_for_ever_is_ended_by_the_kernel(path: Path) -> 
     error = refusal("spin", path, replace(LIMITS, cpu_s=1))
     assert error.reason is Reason.DECODER_TOO_SLOW
     assert "CPU time" in error.detail
+
+
+def test_a_decoder_that_stops_within_a_message_is_ended(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard_module, "_SECONDS_A_MESSAGE", 1)
+    assert refusal("stop_within_a_message", path).reason is Reason.DECODER_CRASHED
 
 
 def test_a_decoder_that_closes_its_pipe_is_ended(path: Path) -> None:
