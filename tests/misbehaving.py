@@ -97,14 +97,29 @@ def write_file(path: Path) -> dict[str, Any]:
 
 
 def close_every_pipe(path: Path) -> dict[str, Any]:
-    os.closerange(3, 64)
+    for descriptor in open_descriptors():
+        os.close(descriptor)
     time.sleep(600)
     return {}
 
 
+def open_descriptors() -> list[int]:
+    """All but the standard ones, and the one that lists them."""
+    found = [int(name) for name in os.listdir("/proc/self/fd")]  # noqa: PTH208
+    return [number for number in found if number > 2 and is_open(number)]
+
+
+def is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
 def write_to_every_pipe(content: bytes) -> None:
     """Behind the back of the protocol, as code that took over could."""
-    for descriptor in range(3, 64):
+    for descriptor in open_descriptors():
         try:
             with socket.socket(fileno=os.dup(descriptor)) as pipe:
                 pipe.sendall(content)
