@@ -512,7 +512,7 @@ FILES = st.dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(files=FILES, workers=st.integers(1, 3))
 def test_every_clip_that_goes_in_comes_out_once_as_frames_or_as_a_reject(
     files: dict[str, str],
