@@ -8,9 +8,8 @@ the account, which a SAS for a container, or a role for data alone, may not read
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from azure.core import MatchConditions
 from azure.core.exceptions import (
     AzureError,
     HttpResponseError,
@@ -19,7 +18,14 @@ from azure.core.exceptions import (
 )
 
 from components.blob_address import BlobAddress, has_odd_parts, source_address
-from components.blob_source import error_code, explained, open_container, open_service
+from components.blob_source import (
+    bare,
+    error_code,
+    explained,
+    held_to,
+    open_container,
+    open_service,
+)
 from components.errors import RemovalError, SourceError
 from components.removal import AREAS, CHANGED, HIDDEN, Recovery, StoredFile, is_of
 from components.sources import MAX_FILES
@@ -109,7 +115,7 @@ class BlobStore:
         return StoredFile(
             blob.name.removeprefix(self._prefix),
             address.uri,
-            str(blob.etag).strip('"'),
+            bare(str(blob.etag)),
             blob.size,
             readable,
             "a snapshot" if blob.snapshot else "an older version" if old else "",
@@ -141,12 +147,8 @@ class BlobStore:
             return
         blob = self._container.get_blob_client(name)
         if not file.remark:
-            held: dict[str, Any] = {
-                "etag": f'"{file.etag}"',
-                "match_condition": MatchConditions.IfNotModified,
-            }
             try:
-                blob.delete_blob(**held)
+                blob.delete_blob(**held_to(file.etag))
             except ResourceModifiedError:  # what has gone does not fulfil a condition either
                 if blob.exists():
                     raise

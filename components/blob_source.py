@@ -157,7 +157,7 @@ class BlobFolder:
         elif blob.blob_tier == "Archive":
             problem = "it is archived: rehydrate it first"
         address = BlobAddress(self._address.endpoint, self._address.container, blob.name)
-        return SourceFile(path, address.uri, _bare(blob.etag), blob.size, problem, folder)
+        return SourceFile(path, address.uri, bare(blob.etag), blob.size, problem, folder)
 
 
 def read_roster_blob(uri: str) -> bytes:
@@ -179,7 +179,7 @@ def _read_roster(address: BlobAddress, container: ContainerClient) -> bytes:
         with _explained(address):
             listed = container.get_blob_client(address.name).get_blob_properties()
             limit = min(listed.size, MAX_ROSTER_BYTES + 1)
-            _stream(container, address.name, _bare(listed.etag), limit, content)
+            _stream(container, address.name, bare(listed.etag), limit, content)
     except ResourceNotFoundError:
         folder, _, name = address.uri.rpartition("/")
         raise RosterError(
@@ -244,7 +244,7 @@ def _fetch(address: BlobAddress, etag: str, file: IO[bytes]) -> None:
 
 def _size_of(container: ContainerClient, name: str, etag: str) -> int:
     blob = container.get_blob_client(name)
-    return blob.get_blob_properties(**_held_to(etag)).size
+    return blob.get_blob_properties(**held_to(etag)).size
 
 
 def _stream(container: ContainerClient, name: str, etag: str, size: int, target: IO[bytes]) -> None:
@@ -263,18 +263,19 @@ def _stream(container: ContainerClient, name: str, etag: str, size: int, target:
             length,
             max_concurrency=1,
             decompress=False,  # a Content-Encoding is the blob's affair: bytes are what was listed
-            **_held_to(etag),
+            **held_to(etag),
         ).readall()
         if len(content) != length:
             raise SourceError(f"the storage sent {len(content)} bytes instead of {length}")
         target.write(content)
 
 
-def _held_to(etag: str) -> dict[str, Any]:
+def held_to(etag: str) -> dict[str, Any]:
+    """What makes a request fail unless the blob still has that etag."""
     return {"etag": f'"{etag}"', "match_condition": MatchConditions.IfNotModified}
 
 
-def _bare(etag: str) -> str:
+def bare(etag: str) -> str:
     """Listings give it without quotes, headers with them."""
     return etag.strip('"')
 

@@ -21,6 +21,7 @@ from components.sources import (
     MAX_FILES,
     VIDEOS_NAME,
     LocalFolder,
+    etag_of,
     is_blob,
     open_source,
 )
@@ -177,7 +178,7 @@ class FolderStore:
         return StoredFile(
             path.relative_to(self._root).as_posix(),
             path.as_uri() if regular else "",
-            _etag(status),
+            etag_of(status),
             status.st_size,
             regular,
             remark,
@@ -191,7 +192,7 @@ class FolderStore:
         """
         path = self._root / file.path
         try:
-            if _etag(path.lstat()) != file.etag:
+            if etag_of(path.lstat()) != file.etag:
                 raise RemovalError(CHANGED)
             path.unlink()
             for folder in path.parents[: len(Path(file.path).parts) - 2]:
@@ -229,7 +230,3 @@ def _files_below(folder: Path) -> Iterator[Path]:
     for parent, folders, names in os.walk(folder, onerror=refuse):
         links = [name for name in folders if (Path(parent) / name).is_symlink()]
         yield from (Path(parent) / name for name in sorted([*names, *links]))
-
-
-def _etag(status: os.stat_result) -> str:
-    return f"{status.st_size}-{status.st_mtime_ns}"

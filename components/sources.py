@@ -182,7 +182,7 @@ def _unchanged(uri: str, etag: str | None) -> Path:
     except OSError as error:
         detail = f"cannot be found any more ({type(error).__name__})"
         raise ClipError(Reason.CHANGED_SINCE_INGEST, detail) from error
-    if not stat.S_ISREG(status.st_mode) or _etag(status) != etag:
+    if not stat.S_ISREG(status.st_mode) or etag_of(status) != etag:
         raise ClipError(Reason.CHANGED_SINCE_INGEST, "size or time differ from when it was listed")
     return path
 
@@ -311,7 +311,7 @@ def _examine(path: Path, top: _Top) -> SourceFile:
     if not stat.S_ISREG(status.st_mode):
         return _unusable(path, top, "not a regular file but a pipe, a device or a linked folder")
     below = _below(path, top)
-    return SourceFile(below, _uri(path), _etag(status), status.st_size, folder=top.name)
+    return SourceFile(below, _uri(path), etag_of(status), status.st_size, folder=top.name)
 
 
 def _unusable(path: Path, top: _Top, problem: str) -> SourceFile:
@@ -322,7 +322,8 @@ def _below(path: Path, top: _Top) -> str:
     return path.relative_to(top.folder).as_posix() if path != top.folder else ""
 
 
-def _etag(status: os.stat_result) -> str:
+def etag_of(status: os.stat_result) -> str:
+    """What `localise` holds a local file to."""
     return f"{status.st_size}-{status.st_mtime_ns}"
 
 

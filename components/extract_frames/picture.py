@@ -83,18 +83,17 @@ class Picture:
         else:
             self._planes = [np.asarray(frame.to_ndarray(format="bgr24"), dtype=np.uint8)]
 
-    def square(self, part: Region = WHOLE, size: int = FRAME_SIZE) -> Image:
+    def square(self, part: Region = WHOLE) -> Image:
         """Cut a square part out of the square in the middle, scale it and turn it upright.
 
         Args:
             part: which part of the upright square.
-            size: width and height of the result in pixels.
 
         Returns:
-            (size, size, 3) uint8, BGR.
+            (224, 224, 3) uint8, BGR.
         """
         region = unturned(part, self._matrix).within(self._square)
-        planes = [scale(region.cut(plane), size) for plane in self._planes]
+        planes = [scale(region.cut(plane), FRAME_SIZE) for plane in self._planes]
         if len(planes) == 1:
             return turn(planes[0], self._matrix)
         image = cv2.transform(cv2.merge(planes), self._to_bgr)

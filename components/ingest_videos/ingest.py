@@ -35,7 +35,6 @@ from components.contracts import (
     ClipError,
     Reason,
     Reject,
-    rejects_table,
 )
 from components.errors import ContractError, SourceError
 from components.guard import GuardLimits, GuardPool, guarded_threads
@@ -219,22 +218,17 @@ class _Rejects:
     """Rejects on their way into their file, counted by reason, with an example of each."""
 
     def __init__(self, writer: pq.ParquetWriter) -> None:
-        self._writer = writer
-        self._waiting: list[Reject] = []
+        self._rows = Rows(writer, REJECTS)
         self.by_reason: Counter[str] = Counter()
         self._examples: dict[str, str] = {}
 
     def add(self, uri: str, error: ClipError, clip_id: str | None = None) -> None:
         self.by_reason[error.reason] += 1
         self._examples.setdefault(error.reason, error.detail)
-        self._waiting.append(Reject(uri, STEP, error.reason, error.detail, clip_id))
-        if len(self._waiting) >= ROWS_AT_ONCE:
-            self.flush()
+        self._rows.add(asdict(Reject(uri, STEP, error.reason, error.detail, clip_id)))
 
     def flush(self) -> None:
-        if self._waiting:
-            self._writer.write_table(rejects_table(self._waiting))
-            self._waiting.clear()
+        self._rows.flush()
 
     def describe(self) -> str:
         """One line a reason, with the detail of the first such file (which names nobody)."""

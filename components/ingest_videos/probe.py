@@ -74,7 +74,7 @@ def probe_clip(file: SourceFile, limits: Limits, guards: GuardPool) -> Probe:
     with localise(file.uri, file.etag) as path:
         with guards.lend() as guard:
             told = guard.call(path, **asdict(limits))
-        clip_id = _digest(path)
+        clip_id = content_id(path)
     check_unchanged(file.uri, file.etag)  # a copy still under way would give a digest of half of it
     return _checked(clip_id, told, limits)
 
@@ -121,7 +121,12 @@ def _checked(clip_id: str, told: dict[str, Any], limits: Limits) -> Probe:
     return probe
 
 
-def _digest(path: Path) -> str:
+def content_id(path: Path) -> str:
+    """The id that a clip or a still has from its content.
+
+    Raises:
+        ClipError: UNREADABLE.
+    """
     try:
         return sha256_of(path)[:CLIP_ID_DIGITS]
     except OSError as error:

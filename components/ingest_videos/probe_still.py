@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from components.artifacts import sha256_of
 from components.contracts import ClipError, Reason
-from components.ingest_videos.probe import CLIP_ID_DIGITS
+from components.ingest_videos.probe import content_id
 from components.sources import check_unchanged, localise
 from components.still import MAX_BYTES, read_header
 
@@ -36,9 +35,6 @@ def probe_still(file: SourceFile) -> StillProbe:
         raise ClipError(Reason.TOO_LARGE, f"{file.bytes} bytes; up to {MAX_BYTES} are read")
     with localise(file.uri, file.etag) as path:
         header = read_header(path)
-        try:
-            still_id = sha256_of(path)[:CLIP_ID_DIGITS]
-        except OSError as error:
-            raise ClipError(Reason.UNREADABLE, f"reading it fails: {error.strerror}") from error
+        still_id = content_id(path)
     check_unchanged(file.uri, file.etag)
     return StillProbe(still_id, header.width, header.height)
