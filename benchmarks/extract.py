@@ -29,13 +29,13 @@ import cv2
 import numpy as np
 import psutil
 
-from components.artifacts import open_table, read_table
 from components.contracts import CLIPS, CLIPS_FILE, FRAMES, FRAMES_FILE
 from components.cpus import usable_cpus
 from components.extract_frames.extract import extract
 from components.extract_frames.picture import JPEG_QUALITY
 from components.extract_frames.selection import Limits
 from components.ingest_videos.ingest import ingest
+from components.parquet import open_table, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

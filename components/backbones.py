@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from components import efficientnet_lite
-from components.contracts import FRAME_SIZE
 from components.errors import BackboneError
+from components.model_directory import FRAME_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

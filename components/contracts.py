@@ -7,37 +7,15 @@ the writer and the reader of a file cannot drift apart.
 from __future__ import annotations
 
 import enum
-import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
-from components.artifacts import write_json
-from components.errors import ContractError, RollcallError
+from components.errors import RollcallError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
-
-FRAME_SIZE: Final = 224
-"""Width and height in pixels of every frame that a backbone sees."""
-
-
-class Role(enum.StrEnum):
-    """What a person is to the school. The order is the order of the model's role output."""
-
-    STUDENT = "student"
-    STAFF = "staff"
-    VISITOR = "visitor"
-
-
-class Crop(enum.StrEnum):
-    """Which part of the square in the middle of a picture a frame shows."""
-
-    NONE = "none"
-    FACE = "face"
-    """The head, where a face is found in the square, and all of it where none is."""
 
 
 class Split(enum.StrEnum):
@@ -48,6 +26,8 @@ class Split(enum.StrEnum):
     TEST = "test"
     GAP = "gap"
     """Between two blocks of one clip; used by nobody."""
+    NEAR_DUPLICATE = "near_duplicate"
+    """Taken out of training, as it is nearly the same as a frame of another side."""
 
 
 class Reason(enum.StrEnum):
@@ -269,8 +249,26 @@ INDEX: Final = pa.schema(
 side; `random_split` what a split of frames at random would have made of it, kept to show the leak.
 `person` is an index into Classes.people, or STRANGER."""
 
-STRANGER: Final = -1
-"""The person label of somebody the model is never trained on."""
+
+TRANSACTIONS: Final = pa.schema(
+    [
+        pa.field("transaction", pa.string(), nullable=False),
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("subject", pa.int32(), nullable=False),
+        pa.field("person", pa.int32(), nullable=False),
+        pa.field("role_label", pa.int32(), nullable=False),
+        pa.field("predicted", pa.int32(), nullable=False),
+        pa.field("score", pa.float32(), nullable=False),
+        pa.field("predicted_role", pa.int32(), nullable=False),
+        pa.field("student_score", pa.float32(), nullable=False),
+        pa.field("frames", pa.int32(), nullable=False),
+    ]
+)
+"""One row a transaction of the calibration and test sides, as the model that ships decides it.
+
+`subject` numbers the people, strangers too, for resampling by person: it is the same for all models
+of a dataset, and no pseudonym. `predicted` is the likeliest person whatever the `score`, which is
+their pooled probability; `student_score` is that of the role student."""
 
 
 def features_schema(dimension: int) -> pa.Schema:
@@ -297,16 +295,11 @@ FRAMES_FILE: Final = "frames.parquet"
 REJECTS_FILE: Final = "rejects.parquet"
 INDEX_FILE: Final = "index.parquet"
 SAMPLES_FILE: Final = "samples.parquet"
-CLASSES_FILE: Final = "classes.json"
+PICTURES_FILE: Final = "pictures.parquet"
+"""The frames themselves (FRAMES) of some sides of a dataset, in the order of its index."""
 AUDIT_FILE: Final = "audit.json"
 BACKBONES_FILE: Final = "backbones.json"
 EMBEDDING_FILE: Final = "embedding.json"
-MODEL_FILE: Final = "model.keras"
-EDGE_MODEL_FILE: Final = "model.tflite"
-METRICS_FILE: Final = "metrics.json"
-CURVES_FILE: Final = "curves.json"
-CONFUSION_FILE: Final = "confusion.json"
-LINEAGE_FILE: Final = "lineage.json"
 LEADERBOARD_FILE: Final = "leaderboard.json"
 
 
@@ -343,61 +336,3 @@ class ClipError(RollcallError):
 def rejects_table(rejects: Iterable[Reject]) -> pa.Table:
     """Turn rejects into a table of schema REJECTS."""
     return pa.Table.from_pylist([asdict(reject) for reject in rejects], schema=REJECTS)
-
-
-@dataclass(frozen=True)
-class Classes:
-    """What the indices of the model's outputs mean.
-
-    Attributes:
-        people: pseudonyms, in the order of the person output.
-        role_of_person: for each person the index of its role in `roles`.
-        roles: role names, in the order of the role output.
-    """
-
-    people: tuple[str, ...]
-    role_of_person: tuple[int, ...]
-    roles: tuple[str, ...] = tuple(Role)
-
-    def __post_init__(self) -> None:
-        if len(self.people) != len(self.role_of_person):
-            raise ContractError(
-                f"classes: {len(self.people)} people but {len(self.role_of_person)} roles of them"
-            )
-        if len(set(self.people)) != len(self.people):
-            raise ContractError("classes: a person stands in it twice")
-        if any(not 0 <= role < len(self.roles) for role in self.role_of_person):
-            raise ContractError(f"classes: a role index is outside 0..{len(self.roles) - 1}")
-
-    def check_labels(self, labels: Iterable[int], *, where: str) -> None:
-        """Refuse any person label that is neither STRANGER nor an index into `people`.
-
-        Raises:
-            ContractError: a label is out of range; the message names the range, not the person.
-        """
-        wrong = sorted({label for label in labels if not STRANGER <= label < len(self.people)})
-        if wrong:
-            raise ContractError(
-                f"{where}: person labels {wrong[:5]} are outside {STRANGER}..{len(self.people) - 1}"
-            )
-
-    def write(self, path: Path) -> None:
-        """Write as JSON."""
-        write_json(path, asdict(self))
-
-    @classmethod
-    def read(cls, path: Path) -> Classes:
-        """Read what `write` wrote.
-
-        Raises:
-            ContractError: the file is not such JSON.
-        """
-        try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
-            return cls(
-                people=tuple(raw["people"]),
-                role_of_person=tuple(raw["role_of_person"]),
-                roles=tuple(raw["roles"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise ContractError(f"{path.name} is not a classes file: {error!r}") from error

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final
 
-from components.contracts import Role
 from components.errors import RosterError
+from components.model_directory import Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

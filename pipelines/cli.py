@@ -20,7 +20,8 @@ from components.blob_address import CONNECTION_STRING_VARIABLE
 from components.errors import RollcallError
 from components.sources import is_blob
 from components.synthesize_cohort import CohortOptions, synthesize_cohort
-from pipelines.options import DEFAULTS, TrainingOptions
+from pipelines.flags import from_flags, names, with_flags
+from pipelines.options import DEFAULTS, FIELDS, TrainingOptions
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,14 +43,7 @@ DEMO_COHORT = CohortOptions(students=12, staff=4, visitors=8, processes=2)
 """Enough people that a score means something, few enough for a coffee break."""
 
 DEFAULT_BACKBONES = ",".join(DEFAULTS.backbones)
-
-Backbones = Annotated[
-    str,
-    typer.Option(
-        help="Backbones, separated by commas, named as in keras.applications.",
-        show_default="EfficientNetLite0, 1 and 2",
-    ),
-]
+Backbones = Annotated[str, typer.Option(**FIELDS["backbones"].metadata)]
 Seed = Annotated[int, typer.Option(min=0, help="Of everything random.")]
 Output = Annotated[Path, typer.Option(help="Folder for the results.")]
 
@@ -75,7 +69,7 @@ def demo(
     seed: Seed = DEFAULTS.seed,
 ) -> None:
     """Make a synthetic cohort, train on it, and show who won."""
-    options = TrainingOptions(_names(backbones), seed=seed).checked()
+    options = TrainingOptions(names(backbones), seed=seed).checked()
     cohort = output / "cohort"
     _synthesize(cohort, replace(DEMO_COHORT, seed=seed))
     if source is DemoSource.AZURITE:
@@ -108,6 +102,7 @@ def synthesize(
     epilog="Example: rollcall run --source ~/cohort --output runs/first --backbones "
     "MobileNetV2,EfficientNetLite0 --weights ~/weights"
 )
+@with_flags(TrainingOptions)
 def run(
     source: Annotated[
         str,
@@ -120,84 +115,17 @@ def run(
         ),
     ],
     output: Output,
-    backbones: Backbones = DEFAULT_BACKBONES,
-    workers: Annotated[
-        int, typer.Option(min=1, help="Shards worked on at the same time.")
-    ] = DEFAULTS.workers,
-    epochs: Annotated[
-        int, typer.Option(min=0, help="Passes over the features at the most.")
-    ] = DEFAULTS.epochs,
-    weights: Annotated[
-        str, typer.Option(help="imagenet, none (random), or a folder of NAME.weights.h5 files.")
-    ] = DEFAULTS.weights,
     registry: Annotated[
         str, typer.Option(help="MLflow URI.", show_default="SQLite in runs/registry")
     ] = "",
-    frames_per_second: Annotated[
-        float, typer.Option(help="Frames sampled from each second of video.")
-    ] = DEFAULTS.frames_per_second,
-    min_sharpness: Annotated[
-        float, typer.Option(min=0, help="Blurred frames below it are dropped, never a whole clip.")
-    ] = DEFAULTS.min_sharpness,
-    near_duplicate_bits: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            max=64,
-            help="Frames whose hash differs from a kept one's in fewer bits are dropped.",
-        ),
-    ] = DEFAULTS.near_duplicate_bits,
-    max_dark_share: Annotated[
-        float,
-        typer.Option(
-            min=0, max=1, help="Frames with more black than that in their middle are dropped."
-        ),
-    ] = DEFAULTS.max_dark_share,
-    max_bright_share: Annotated[
-        float,
-        typer.Option(
-            min=0, max=1, help="Frames with more white than that in their middle are dropped."
-        ),
-    ] = DEFAULTS.max_bright_share,
-    crop: Annotated[
-        str, typer.Option(help="face: cut out the head. none: the whole square in the middle.")
-    ] = DEFAULTS.crop,
-    precision: Annotated[
-        str, typer.Option(help="Of the embedding: auto, bf16 or f32.")
-    ] = DEFAULTS.precision,
-    stranger_share: Annotated[
-        float, typer.Option(min=0, max=1, help="Part of the visitors that is never trained on.")
-    ] = DEFAULTS.stranger_share,
-    seed: Seed = DEFAULTS.seed,
-    roster: Annotated[
-        str,
-        typer.Option(
-            help="The roster, if it is not roster.csv in the source: a path, or in Azure Blob.",
-            show_default="roster.csv in the source",
-        ),
-    ] = DEFAULTS.roster,
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep frames and features (they show faces).")
     ] = False,
+    **flags: Any,  # noqa: ANN401 - what TrainingOptions says
 ) -> None:
     """Run the training pipeline on this machine: the same DAG as on a cluster."""
-    options = TrainingOptions(
-        _names(backbones),
-        workers,
-        epochs,
-        weights,
-        frames_per_second,
-        min_sharpness,
-        near_duplicate_bits,
-        max_dark_share,
-        max_bright_share,
-        crop,
-        precision,
-        stranger_share,
-        seed,
-        roster,
-    )
-    _train(source, output, options.checked(), command="run", registry=registry, keep=keep)
+    options = from_flags(TrainingOptions, flags).checked()
+    _train(source, output, options, command="run", registry=registry, keep=keep)
 
 
 @app.command(
@@ -291,10 +219,6 @@ def main() -> None:
         errors.print("Error:", style="bold red", end=" ")
         errors.print(str(error), highlight=False, markup=False)
         sys.exit(1)
-
-
-def _names(backbones: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in backbones.split(",") if name.strip())
 
 
 def _synthesize(out: Path, options: CohortOptions) -> None:

@@ -17,9 +17,10 @@ from typing import Any, Final
 from urllib.parse import unquote
 
 from components.artifacts import atomic_file, read_json, sha256_of, write_json
-from components.contracts import LINEAGE_FILE, ClipError
+from components.contracts import ClipError
 from components.errors import ContractError, RegistryError, RollcallError
 from components.ingest_videos.probe import CLIP_ID_DIGITS
+from components.model_directory import LINEAGE_FILE
 from components.pseudonyms import digest_of
 from components.register_model.registry import CREDENTIALS, examine_versions, revoke_version
 from components.removal import Recovery, Store, StoredFile, open_store

@@ -23,13 +23,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import pyarrow.csv
 
-from components.artifacts import (
-    atomic_directory,
-    atomic_file,
-    open_table,
-    read_json,
-    write_json,
-)
+from components.artifacts import atomic_directory, atomic_file, read_json, write_json
 from components.contracts import (
     ENROLMENT,
     ENROLMENT_FILE,
@@ -41,6 +35,7 @@ from components.contracts import (
     SOURCE_FILE,
 )
 from components.errors import RollcallError
+from components.parquet import open_table
 from components.sources import SCRATCH_VARIABLE
 from components.telemetry import EVENTS_VARIABLE
 from pipelines.progress import SECONDS_BETWEEN_LOOKS, EventReader, ProgressDisplay, StepCost

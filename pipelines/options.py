@@ -2,54 +2,67 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
 from components.backbones import Weights, find_backbone, find_weights
-from components.contracts import Crop
 from components.errors import RollcallError
+from components.model_directory import Crop
 from components.sources import is_blob
 
 LITES: Final = ("EfficientNetLite0", "EfficientNetLite1", "EfficientNetLite2")
 """Made for edge devices, and their ImageNet weights come with the installation."""
 
 
+def _setting(default: Any, help_: str, **more: Any) -> Any:  # noqa: ANN401 - as dataclasses.field
+    """A field, with what the command tells of it: `min`, `max` and `show_default` as in typer."""
+    return field(default=default, metadata={"help": help_, **more})
+
+
 @dataclass(frozen=True)
 class TrainingOptions:
     """The parameters of the training pipeline, but for source and registry.
 
-    Attributes:
-        backbones: names of pretrained backbones, as in keras.applications.
-        workers: shards that are extracted and embedded at the same time.
-        epochs: passes over the features at the most; heads stop early.
-        weights: imagenet, none (random), or a folder of weights files.
-        frames_per_second: frames sampled from each second of video.
-        min_sharpness: blurred frames below it are dropped, but never a whole clip.
-        near_duplicate_bits: frames whose hash differs in fewer bits from a kept one are dropped.
-        max_dark_share: frames with more black than that in their middle are dropped.
-        max_bright_share: frames with more white than that in their middle are dropped.
-        crop: face to cut out the head, none for the whole square.
-        precision: of the embedding: auto, bf16 or f32.
-        stranger_share: part of the visitors that is never trained on.
-        seed: of everything random.
-        roster: path, file:// URI or Azure Blob URL of the roster; empty: roster.csv in the source.
+    Each field is an option of `rollcall run`; a tuple is given with commas between its values.
     """
 
-    backbones: tuple[str, ...] = LITES
-    workers: int = 2
-    epochs: int = 5
-    weights: str = str(Weights.IMAGENET)
-    frames_per_second: float = 5.0
-    min_sharpness: float = 5.0
-    near_duplicate_bits: int = 2
-    max_dark_share: float = 0.9
-    max_bright_share: float = 0.5
-    crop: str = str(Crop.FACE)
-    precision: str = "auto"
-    stranger_share: float = 0.5
-    seed: int = 0
-    roster: str = ""
+    backbones: tuple[str, ...] = _setting(
+        LITES,
+        "Backbones, separated by commas, named as in keras.applications.",
+        show_default="EfficientNetLite0, 1 and 2",
+    )
+    workers: int = _setting(2, "Shards worked on at the same time.", min=1)
+    epochs: int = _setting(5, "Passes over the features at the most; heads stop early.", min=0)
+    weights: str = _setting(
+        str(Weights.IMAGENET), "imagenet, none (random), or a folder of NAME.weights.h5 files."
+    )
+    frames_per_second: float = _setting(5.0, "Frames sampled from each second of video.")
+    min_sharpness: float = _setting(
+        5.0, "Blurred frames below it are dropped, never a whole clip.", min=0
+    )
+    near_duplicate_bits: int = _setting(
+        2, "Frames whose hash differs from a kept one's in fewer bits are dropped.", min=0, max=64
+    )
+    max_dark_share: float = _setting(
+        0.9, "Frames with more black than that in their middle are dropped.", min=0, max=1
+    )
+    max_bright_share: float = _setting(
+        0.5, "Frames with more white than that in their middle are dropped.", min=0, max=1
+    )
+    crop: str = _setting(
+        str(Crop.FACE), "face: cut out the head. none: the whole square in the middle."
+    )
+    precision: str = _setting("auto", "Of the embedding: auto, bf16 or f32.")
+    stranger_share: float = _setting(
+        0.5, "Part of the visitors that is never trained on.", min=0, max=1
+    )
+    seed: int = _setting(0, "Of everything random.", min=0)
+    roster: str = _setting(
+        "",
+        "The roster, if it is not roster.csv in the source: a path, or in Azure Blob.",
+        show_default="roster.csv in the source",
+    )
 
     def checked(self) -> TrainingOptions:
         """The same with each backbone once, and absolute paths of weights and roster.
@@ -87,3 +100,6 @@ def _located(roster: str) -> str:
 
 
 DEFAULTS: Final = TrainingOptions()
+
+FIELDS: Final = {each.name: each for each in fields(TrainingOptions)}
+"""The fields by name."""

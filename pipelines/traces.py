@@ -22,15 +22,11 @@ from urllib.parse import unquote, urlsplit
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.artifacts import atomic_file, digests_of, read_json, read_table, sha256_of
-from components.contracts import (
-    CLASSES_FILE,
-    CLIPS,
-    CLIPS_FILE,
-    LINEAGE_FILE,
-    Classes,
-)
+from components.artifacts import atomic_file, digests_of, read_json, sha256_of
+from components.contracts import CLIPS, CLIPS_FILE
 from components.errors import ContractError, RollcallError
+from components.model_directory import CLASSES_FILE, LINEAGE_FILE, Classes
+from components.parquet import read_table
 from components.pseudonyms import holds
 from components.removal import AREAS, is_of
 from pipelines.local import CHAMPION, ENROLMENT_CSV, REJECTS_CSV, REPORT_FILE, RUN_LOG, WORK

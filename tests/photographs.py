@@ -10,7 +10,7 @@ import matplotlib as mpl
 import numpy as np
 from sklearn.datasets import load_sample_image
 
-from components.contracts import FRAME_SIZE
+from components.model_directory import FRAME_SIZE
 
 
 @cache

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
-from components.artifacts import write_json, write_table
+from components.artifacts import write_json
 from components.contracts import (
     CLIP_QUALITY,
     CLIP_QUALITY_FILE,
@@ -19,7 +19,6 @@ from components.contracts import (
     EMBEDDING_FILE,
     EXTRACT_FILE,
     FRAME_INDEX,
-    FRAME_SIZE,
     FRAMES,
     FRAMES_FILE,
     INGEST_FILE,
@@ -31,6 +30,8 @@ from components.contracts import (
     features_schema,
     rejects_table,
 )
+from components.model_directory import FRAME_SIZE
+from components.parquet import write_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from components.artifacts import atomic_directory, atomic_file, read_json, write_json
 from components.compare_models.leaderboard import make_leaderboard
 from components.compare_models.report import render_report
-from components.contracts import AUDIT_FILE, METRICS_FILE
+from components.contracts import AUDIT_FILE
 from components.errors import ContractError
+from components.model_directory import METRICS_FILE
 from components.telemetry import step
 
 if TYPE_CHECKING:

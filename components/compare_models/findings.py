@@ -10,8 +10,6 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
-from components.artifacts import open_table
-from components.compare_models.intervals import wilson
 from components.contracts import (
     ENROLMENT,
     ENROLMENT_FILE,
@@ -21,6 +19,8 @@ from components.contracts import (
     EnrolmentProblem,
     Reason,
 )
+from components.intervals import wilson
+from components.parquet import open_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

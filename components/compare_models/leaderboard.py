@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from components.artifacts import read_json
-from components.contracts import METRICS_FILE
 from components.errors import ContractError
+from components.model_directory import METRICS_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

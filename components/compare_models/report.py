@@ -21,16 +21,10 @@ from components.compare_models.findings import (
     not_settled_against,
     rejects_of,
 )
-from components.compare_models.intervals import upper_bound, wilson
-from components.contracts import (
-    AUDIT_FILE,
-    CONFUSION_FILE,
-    CURVES_FILE,
-    LINEAGE_FILE,
-    METRICS_FILE,
-    SOURCE_FILE,
-)
+from components.contracts import AUDIT_FILE, SOURCE_FILE
 from components.errors import ContractError
+from components.intervals import upper_bound, wilson
+from components.model_directory import CONFUSION_FILE, CURVES_FILE, LINEAGE_FILE, METRICS_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -13,13 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from components import telemetry
-from components.artifacts import (
-    atomic_directory,
-    open_table,
-    parquet_writer,
-    write_json,
-    write_table,
-)
+from components.artifacts import atomic_directory, write_json
 from components.contracts import (
     EMBEDDING_FILE,
     FRAME_INDEX,
@@ -33,6 +27,7 @@ from components.embed_frames import engines
 from components.embed_frames.spool import Block, Samples, spool_frames
 from components.errors import BackboneError, ContractError
 from components.exported_backbones import ExportedBackbone, Status, read_exported
+from components.parquet import open_table, parquet_writer, write_table
 
 if TYPE_CHECKING:
     from pathlib import Path

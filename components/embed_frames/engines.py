@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
-from components.contracts import FRAME_SIZE
 from components.errors import BackboneError
 from components.exported_backbones import KERAS_FILE, OPENVINO_FILE
+from components.model_directory import FRAME_SIZE
 from components.silent_openvino import load_openvino
 
 if TYPE_CHECKING:

@@ -19,8 +19,9 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
-from components.contracts import FRAME_INDEX, FRAME_SIZE, FRAMES
+from components.contracts import FRAME_INDEX, FRAMES
 from components.errors import ContractError
+from components.model_directory import FRAME_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

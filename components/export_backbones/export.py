@@ -14,7 +14,6 @@ import numpy as np
 from components import telemetry
 from components.artifacts import atomic_directory
 from components.backbones import Weights, build_backbone, find_backbone, find_weights
-from components.contracts import FRAME_SIZE
 from components.errors import BackboneError
 from components.exported_backbones import (
     KERAS_FILE,
@@ -23,6 +22,7 @@ from components.exported_backbones import (
     Status,
     write_exported,
 )
+from components.model_directory import FRAME_SIZE
 from components.silent_openvino import load_openvino
 
 if TYPE_CHECKING:

@@ -10,9 +10,8 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Final
 
-from components.contracts import ClipError, Crop, Reason
+from components.contracts import ClipError, Reason
 from components.extract_frames.frame import Frame
-from components.extract_frames.head import HeadDetector, HeadTracker, head_square
 from components.extract_frames.picture import (
     Picture,
     UprightPicture,
@@ -24,6 +23,8 @@ from components.extract_frames.picture import (
 from components.extract_frames.still import decode_still
 from components.extract_frames.thrift import Thrift, can_skip_deblocking
 from components.extract_frames.timing import Clock, Sampler
+from components.head import HeadDetector, HeadTracker, head_square
+from components.model_directory import Crop
 from components.video import open_video, stated_rate
 
 if TYPE_CHECKING:

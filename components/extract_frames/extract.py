@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.artifacts import atomic_directory, open_table, parquet_writer, write_json
+from components.artifacts import atomic_directory, write_json
 from components.contracts import (
     CLIP_QUALITY,
     CLIP_QUALITY_FILE,
@@ -31,7 +31,6 @@ from components.contracts import (
     STILLS_CODEC,
     STILLS_FILE,
     ClipError,
-    Crop,
     Reason,
     Reject,
     rejects_table,
@@ -42,6 +41,8 @@ from components.extract_frames.parallel import Settings, decode_in_order
 from components.extract_frames.selection import Fault, Limits
 from components.extract_frames.stills_reader import StillsReader
 from components.guard import GuardLimits
+from components.model_directory import Crop
+from components.parquet import open_table, parquet_writer
 from components.telemetry import step
 
 if TYPE_CHECKING:

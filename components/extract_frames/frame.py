@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass
 from typing import Final
 
 from components.contracts import ClipError, Reason
-from components.extract_frames.region import Region
+from components.region import Region
 
 MAX_JPEG_BYTES: Final = 1 << 20
 """A 224x224 JPEG takes about a hundredth of that."""

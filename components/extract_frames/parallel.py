@@ -15,11 +15,12 @@ from functools import partial
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, Final
 
-from components.contracts import SECONDS_A_STILL, ClipError, Crop, Reason
+from components.contracts import SECONDS_A_STILL, ClipError, Reason
 from components.extract_frames.clip_quality import ClipQuality
 from components.extract_frames.frame import Frame
 from components.extract_frames.selection import Fault, Limits, Selection
 from components.guard import Guard, GuardLimits, GuardPool, guarded_threads
+from components.model_directory import Crop
 from components.sources import localise
 
 if TYPE_CHECKING:

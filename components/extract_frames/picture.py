@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from av.sidedata.sidedata import Type as SideDataType
 
-from components.contracts import FRAME_SIZE
-from components.extract_frames.region import WHOLE, Region
+from components.model_directory import FRAME_SIZE
+from components.region import WHOLE, Region
 from components.video import check_size
 
 if TYPE_CHECKING:

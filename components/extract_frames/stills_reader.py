@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.artifacts import open_table
 from components.contracts import STILLS
 from components.errors import ContractError
+from components.parquet import open_table
 
 if TYPE_CHECKING:
     from pathlib import Path

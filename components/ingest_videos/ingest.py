@@ -14,13 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
-from components.artifacts import (
-    atomic_directory,
-    open_table,
-    parquet_writer,
-    write_json,
-    write_table,
-)
+from components.artifacts import atomic_directory, write_json
 from components.contracts import (
     CLIPS,
     CLIPS_FILE,
@@ -45,6 +39,7 @@ from components.ingest_videos.people import People
 from components.ingest_videos.probe import TASK, Limits, Probe, probe_clip
 from components.ingest_videos.probe_still import StillProbe, probe_still
 from components.ingest_videos.spool import ROWS_AT_ONCE, RowReader, Rows
+from components.parquet import open_table, parquet_writer, write_table
 from components.roster import Consent, Person, parse_roster
 from components.sources import (
     IMAGES_NAME,

@@ -23,9 +23,9 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from components.artifacts import atomic_directory, read_json, sha256_of, verify_digests
-from components.contracts import CLASSES_FILE, LINEAGE_FILE, METRICS_FILE
 from components.errors import ContractError, DigestError, RegistryError
 from components.metrics import flat_numbers
+from components.model_directory import CLASSES_FILE, LINEAGE_FILE, METRICS_FILE
 from components.telemetry import step
 
 if TYPE_CHECKING:

@@ -17,8 +17,9 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from components.contracts import Role, Split
+from components.contracts import Split
 from components.errors import SourceError
+from components.model_directory import Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from components.artifacts import open_table
-from components.contracts import INDEX, STRANGER, Classes, Split
+from components.contracts import INDEX, Split
 from components.errors import LeakError
+from components.model_directory import STRANGER, Classes
+from components.parquet import open_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

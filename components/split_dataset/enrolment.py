@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
-from components.artifacts import open_table, parquet_writer
 from components.contracts import (
     CLIP_QUALITY,
     CLIP_QUALITY_FILE,
@@ -28,6 +27,7 @@ from components.contracts import (
     EnrolmentProblem,
 )
 from components.errors import ContractError
+from components.parquet import open_table, parquet_writer
 from components.roster import Consent
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 
-from components.artifacts import open_table
 from components.contracts import FRAME_INDEX, FRAMES_FILE
 from components.errors import ContractError
+from components.parquet import open_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from components.artifacts import open_table, parquet_writer, read_json, read_table, write_json
+from components.artifacts import read_json, write_json
 from components.contracts import (
     CLIPS,
     CLIPS_FILE,
@@ -16,6 +16,7 @@ from components.contracts import (
     SOURCE_FILE,
 )
 from components.errors import ContractError
+from components.parquet import open_table, parquet_writer, read_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -11,16 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from components.artifacts import (
-    atomic_directory,
-    open_table,
-    parquet_writer,
-    read_json,
-    write_json,
-)
+from components.artifacts import atomic_directory, read_json, write_json
 from components.contracts import (
     AUDIT_FILE,
-    CLASSES_FILE,
     EMBEDDING_FILE,
     FRAME_INDEX,
     FRAME_KEY,
@@ -29,13 +22,12 @@ from components.contracts import (
     INDEX,
     INDEX_FILE,
     SAMPLES_FILE,
-    STRANGER,
-    Classes,
-    Role,
     features_file,
     features_schema,
 )
 from components.errors import ContractError, SourceError
+from components.model_directory import CLASSES_FILE, STRANGER, Classes, Role
+from components.parquet import open_table, parquet_writer
 from components.split_dataset.assign import GAP_PARTS, Plan, SplitOptions, plan_clips, side_at
 from components.split_dataset.audit import audit_index
 from components.split_dataset.enrolment import write_enrolment

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 import cv2
 
 from components.artifacts import atomic_directory, write_json
-from components.contracts import Role
 from components.errors import RollcallError
+from components.model_directory import Role
 from components.synthesize_cohort.clip import render_clip
 from components.synthesize_cohort.identity import draw_identity
 from components.synthesize_cohort.people import MOST_OF_A_ROLE, Person, people_of, write_roster

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from components.contracts import Role
+from components.model_directory import Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -14,9 +14,10 @@ import cv2
 import keras
 import numpy as np
 
-from components.artifacts import open_table
-from components.contracts import FRAME_SIZE, FRAMES
+from components.contracts import FRAMES
 from components.errors import ContractError
+from components.model_directory import FRAME_SIZE
+from components.parquet import open_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

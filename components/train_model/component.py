@@ -31,8 +31,8 @@ def train_model(
     from pathlib import Path
 
     from components.artifacts import read_json
-    from components.contracts import CONFUSION_FILE
     from components.metrics import flat_numbers
+    from components.model_directory import CONFUSION_FILE
     from components.train_model.train import Recipe, train_model
 
     output = Path(model.path)

@@ -7,16 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from components.artifacts import open_table, read_table
-from components.contracts import (
-    CLASSES_FILE,
-    INDEX,
-    INDEX_FILE,
-    Classes,
-    features_file,
-    features_schema,
-)
+from components.contracts import INDEX, INDEX_FILE, features_file, features_schema
 from components.errors import ContractError
+from components.model_directory import CLASSES_FILE, Classes
+from components.parquet import open_table, read_table
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from components.contracts import STRANGER, Role
+from components.model_directory import STRANGER, Role
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from components.contracts import Classes
+    from components.model_directory import Classes
 
 SMALLEST_PROBABILITY = 1e-7
 

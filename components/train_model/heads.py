@@ -22,7 +22,7 @@ from components.train_model.lda import Discriminant, fit_lda
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from components.contracts import Classes
+    from components.model_directory import Classes
 
     Predictions = dict[str, npt.NDArray[np.float32]]
 

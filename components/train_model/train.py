@@ -11,21 +11,19 @@ import keras
 import numpy as np
 
 from components.artifacts import atomic_directory, digests_of, read_json, write_json
-from components.contracts import (
+from components.contracts import EMBEDDING_FILE, SAMPLES_FILE, Split
+from components.errors import BackboneError
+from components.exported_backbones import KERAS_FILE, read_exported
+from components.model_directory import (
     CLASSES_FILE,
     CONFUSION_FILE,
     CURVES_FILE,
     EDGE_MODEL_FILE,
-    EMBEDDING_FILE,
     LINEAGE_FILE,
     METRICS_FILE,
     MODEL_FILE,
-    SAMPLES_FILE,
     STRANGER,
-    Split,
 )
-from components.errors import BackboneError
-from components.exported_backbones import KERAS_FILE, read_exported
 from components.telemetry import step
 from components.train_model.assemble import (
     EdgeReport,

@@ -27,8 +27,8 @@ from components.backbones import (
     find_backbone,
     find_weights,
 )
-from components.contracts import FRAME_SIZE
 from components.errors import BackboneError
+from components.model_directory import FRAME_SIZE
 from tests.photographs import crops
 
 SHAPE = (FRAME_SIZE, FRAME_SIZE, 3)

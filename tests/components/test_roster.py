@@ -7,8 +7,8 @@ from datetime import date
 import pytest
 
 from components import roster
-from components.contracts import Role
 from components.errors import RosterError
+from components.model_directory import Role
 from components.roster import Consent, Person, parse_roster
 
 HEADER = "person_id,role,consent_given_on,consent_expires_on"

@@ -20,8 +20,8 @@ from rich.console import Console
 
 from components.artifacts import read_json
 from components.audit_log import audited, read_log
-from components.contracts import CLASSES_FILE, EDGE_MODEL_FILE, FRAME_SIZE, Classes
 from components.errors import RollcallError
+from components.model_directory import CLASSES_FILE, EDGE_MODEL_FILE, FRAME_SIZE, Classes
 from components.register_model.registry import CHAMPION, MODEL_NAME, fetch_model
 from components.synthesize_cohort import CohortOptions, synthesize_cohort
 from pipelines import cli

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from components.artifacts import read_table
 from components.contracts import CLIPS, CLIPS_FILE, FRAMES, FRAMES_FILE, REJECTS, REJECTS_FILE
 from components.extract_frames.extract import extract
 from components.extract_frames.selection import Limits
 from components.ingest_videos.ingest import ingest
+from components.parquet import read_table
 from tests.conftest import TODAY, Cohort
 from tests.stills import FORMATS, film_to_stills
 

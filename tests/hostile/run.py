@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_to_bytes
 
-from components.artifacts import read_table
 from components.contracts import (
     CLIPS,
     CLIPS_FILE,
@@ -34,6 +33,7 @@ from components.extract_frames.extract import extract
 from components.extract_frames.selection import Limits
 from components.guard import GuardLimits
 from components.ingest_videos.ingest import ingest
+from components.parquet import read_table
 from components.sources import VIDEO_SUFFIXES
 from tests.hostile.kinds import GAVE_FRAMES, KINDS
 from tests.hostile.makers import GOOD_NAME, good

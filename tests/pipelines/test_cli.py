@@ -98,10 +98,6 @@ def test_a_roster_on_this_machine_is_made_absolute_and_others_stay(monkeypatch, 
     assert [each.roster for each in options] == [str(tmp_path / "people.csv"), *rosters[1:]]
 
 
-def test_backbones_are_separated_by_commas_and_spaces_do_not_matter():
-    assert cli._names(" VGG16 ,MobileNet,") == ("VGG16", "MobileNet")
-
-
 def test_compile_check_says_that_the_committed_files_are_current(monkeypatch, capsys):
     code, printed = call(monkeypatch, capsys, "compile", "--check")
     assert (code, "current" in printed) == (0, True)

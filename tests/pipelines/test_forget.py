@@ -14,21 +14,12 @@ import pytest
 from azure.storage.blob import RetentionPolicy
 from mlflow import MlflowClient
 
-from components.artifacts import digests_of, read_json, write_json, write_table
+from components.artifacts import digests_of, read_json, write_json
 from components.audit_log import read_log
-from components.contracts import (
-    CLASSES_FILE,
-    CLIPS,
-    CLIPS_FILE,
-    LINEAGE_FILE,
-    METRICS_FILE,
-    REJECTS_FILE,
-    Classes,
-    Reason,
-    Reject,
-    rejects_table,
-)
+from components.contracts import CLIPS, CLIPS_FILE, REJECTS_FILE, Reason, Reject, rejects_table
 from components.errors import ContractError, RegistryError, RollcallError
+from components.model_directory import CLASSES_FILE, LINEAGE_FILE, METRICS_FILE, Classes
+from components.parquet import write_table
 from components.pseudonyms import hide
 from components.register_model.registry import (
     CHAMPION,

@@ -7,21 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from components.artifacts import write_json, write_table
+from components.artifacts import write_json
 from components.contracts import (
     AUDIT_FILE,
-    CONFUSION_FILE,
-    CURVES_FILE,
     ENROLMENT,
     ENROLMENT_FILE,
-    LINEAGE_FILE,
-    METRICS_FILE,
-    MODEL_FILE,
     REJECTS_FILE,
     SOURCE_FILE,
     Reject,
     rejects_table,
 )
+from components.model_directory import (
+    CONFUSION_FILE,
+    CURVES_FILE,
+    LINEAGE_FILE,
+    METRICS_FILE,
+    MODEL_FILE,
+)
+from components.parquet import write_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,8 +6,8 @@ import pytest
 
 from components.artifacts import read_json
 from components.compare_models.compare import compare_models
-from components.contracts import METRICS_FILE, MODEL_FILE
 from components.errors import ContractError
+from components.model_directory import METRICS_FILE, MODEL_FILE
 from tests.components.compare_models.finished_run import (
     failed,
     succeeded,

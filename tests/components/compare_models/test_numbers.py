@@ -1,16 +1,14 @@
-"""Numbers as text, intervals, and where the marks of a chart stand."""
+"""Numbers as text, and where the marks of a chart stand."""
 
 from __future__ import annotations
 
 import itertools
-import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from components.compare_models import charts, formats
-from components.compare_models.intervals import upper_bound, wilson
 
 
 @pytest.mark.parametrize(
@@ -62,22 +60,6 @@ def test_numbers_carry_three_digits_and_their_unit(form, value, text):
 def test_counts_come_back_from_shares(trial):
     right, n = trial
     assert formats.hits(right / n, n) == f"{right} of {n}"
-
-
-def test_intervals_agree_with_published_values():
-    # Newcombe, Statistics in Medicine 17 (1998), table I, method 3: 81 of 263, 15 of 148, 0 of 20.
-    for right, n, low, high in (
-        (81, 263, 0.2553, 0.3662),
-        (15, 148, 0.0624, 0.1605),
-        (0, 20, 0, 0.1611),
-    ):
-        assert wilson(right / n, n) == pytest.approx((low, high), abs=5e-5)
-
-
-def test_the_bound_is_near_three_in_n_for_many_trials_and_right_for_few():
-    assert upper_bound(0, 1000) == pytest.approx(3 / 1000, rel=0.01)
-    assert upper_bound(0, 2) == pytest.approx(1 - math.sqrt(0.05))
-    assert upper_bound(2, 2) == 1
 
 
 @given(st.lists(st.floats(0, 1e6), max_size=9))

@@ -9,13 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from components.artifacts import write_table
 from components.contracts import FRAMES, FRAMES_FILE
 from components.exported_backbones import (
     ExportedBackbone,
     Status,
     write_exported,
 )
+from components.parquet import write_table
 from tests.photographs import crops
 
 if TYPE_CHECKING:

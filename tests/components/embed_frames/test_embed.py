@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from components.artifacts import read_json, read_table, write_table
+from components.artifacts import read_json
 from components.contracts import (
     EMBEDDING_FILE,
     FRAME_INDEX,
@@ -25,6 +25,7 @@ from components.embed_frames import engines, spool
 from components.embed_frames.embed import embed_frames
 from components.errors import BackboneError, ContractError
 from components.exported_backbones import Status, read_exported
+from components.parquet import read_table, write_table
 from tests.components.embed_frames.conftest import CLIPS, Means, jpeg, shard_rows, write_shard
 
 LITE = "EfficientNetLite0"

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.artifacts import read_table
 from components.contracts import CLIP_QUALITY, CLIP_QUALITY_FILE, EnrolmentProblem
 from components.extract_frames.clip_quality import ClipQuality, distances
 from components.extract_frames.extract import extract
 from components.extract_frames.selection import Limits, Selection
 from components.ingest_videos.ingest import ingest
+from components.parquet import read_table
 from components.split_dataset.enrolment import Session, problems_of
 from tests.conftest import TODAY, Cohort
 from tests.videos import noise, plain, write_video

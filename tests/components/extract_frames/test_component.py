@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from kfp import dsl, local
 
-from components.artifacts import read_json, read_table
+from components.artifacts import read_json
 from components.contracts import (
     CLIP_QUALITY_FILE,
     CLIPS_FILE,
@@ -19,6 +19,7 @@ from components.contracts import (
 )
 from components.extract_frames.component import extract_frames
 from components.ingest_videos.component import ingest_videos
+from components.parquet import read_table
 from tests.conftest import Cohort
 
 LASTING = {"given": "2025-01-01", "expires": "2999-12-31"}

@@ -19,7 +19,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from components.artifacts import read_table
 from components.contracts import (
     CLIP_QUALITY,
     CLIP_QUALITY_FILE,
@@ -38,6 +37,7 @@ from components.extract_frames.decode import ClipDecoder
 from components.extract_frames.extract import Extracted, extract
 from components.extract_frames.selection import KEEP_SHARPEST, Limits
 from components.ingest_videos.ingest import Ingested, ingest
+from components.parquet import read_table
 from components.split_dataset.enrolment import Session, problems_of
 from components.synthesize_cohort import CohortOptions, synthesize_cohort
 from tests.conftest import TODAY, Cohort

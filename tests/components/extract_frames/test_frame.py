@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from components.contracts import ClipError, Reason
 from components.extract_frames.frame import MAX_JPEG_BYTES, Frame
-from components.extract_frames.region import Region
+from components.region import Region
 
 NUMBERS = st.floats(0, 1e6)
 FRAMES = st.builds(

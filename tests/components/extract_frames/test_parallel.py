@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from components.contracts import ClipError, Crop, Reason
+from components.contracts import ClipError, Reason
 from components.errors import SourceError
 from components.extract_frames import parallel
 from components.extract_frames.parallel import Settings, decode_in_order
 from components.extract_frames.selection import Limits
 from components.guard import GuardLimits
+from components.model_directory import Crop
 from tests.videos import noise, write_video
 
 if TYPE_CHECKING:

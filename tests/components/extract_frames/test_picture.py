@@ -27,7 +27,7 @@ from components.extract_frames.picture import (
     turn,
     unturned,
 )
-from components.extract_frames.region import Region
+from components.region import Region
 from components.video import open_video
 from tests.videos import TURNED, noise, plain, set_display_matrix, write_video
 

@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import pytest
 
-from components.artifacts import read_table, write_table
 from components.contracts import (
     CLIPS,
     CLIPS_FILE,
@@ -27,6 +26,7 @@ from components.extract_frames.extract import Extracted, extract
 from components.extract_frames.selection import Limits
 from components.extract_frames.stills_reader import StillsReader
 from components.ingest_videos.ingest import ingest
+from components.parquet import read_table, write_table
 from tests.conftest import TODAY, Cohort
 from tests.stills import FORMATS, encode, four_colours, still, turned
 from tests.videos import plain

@@ -12,7 +12,6 @@ from urllib.parse import quote, unquote
 
 import pytest
 
-from components.artifacts import read_table
 from components.contracts import (
     CLIPS,
     CLIPS_FILE,
@@ -26,6 +25,7 @@ from components.errors import SourceError
 from components.extract_frames.extract import Extracted, extract
 from components.extract_frames.selection import Limits
 from components.ingest_videos.ingest import Ingested, ingest
+from components.parquet import read_table
 from tests.conftest import TODAY, Cohort
 
 if TYPE_CHECKING:

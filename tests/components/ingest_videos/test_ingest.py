@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from components.artifacts import read_table
 from components.contracts import (
     CLIPS,
     CLIPS_FILE,
@@ -24,6 +23,7 @@ from components.contracts import (
 )
 from components.errors import ContractError, RosterError, SourceError
 from components.ingest_videos.ingest import Ingested, ingest
+from components.parquet import read_table
 from components.sources import LocalFolder
 from tests.conftest import TODAY, Cohort
 

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from components.artifacts import read_table
 from components.contracts import (
     CLIPS,
     CLIPS_FILE,
@@ -26,6 +25,7 @@ from components.contracts import (
 from components.errors import SourceError
 from components.ingest_videos.ingest import Ingested, ingest
 from components.ingest_videos.spool import ROWS_AT_ONCE
+from components.parquet import read_table
 from components.sources import open_source
 from tests.conftest import TODAY, Cohort
 from tests.stills import animated, bomb, still

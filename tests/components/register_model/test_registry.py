@@ -9,14 +9,14 @@ import pytest
 from mlflow import MlflowClient
 
 from components.artifacts import digests_of, read_json, write_json
-from components.contracts import (
+from components.errors import DigestError, RegistryError
+from components.model_directory import (
     CLASSES_FILE,
     EDGE_MODEL_FILE,
     LINEAGE_FILE,
     METRICS_FILE,
     Classes,
 )
-from components.errors import DigestError, RegistryError
 from components.register_model import registry as registry_module
 from components.register_model.registry import (
     CHAMPION,

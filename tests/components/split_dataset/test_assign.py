@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.contracts import Role, Split
+from components.contracts import Split
 from components.errors import SourceError
+from components.model_directory import Role
 from components.split_dataset.assign import (
     SplitOptions,
     choose_strangers,

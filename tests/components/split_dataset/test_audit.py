@@ -5,9 +5,10 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from components.artifacts import write_table
-from components.contracts import INDEX, STRANGER, Classes
+from components.contracts import INDEX
 from components.errors import ContractError, LeakError
+from components.model_directory import STRANGER, Classes
+from components.parquet import write_table
 from components.split_dataset.audit import audit_index
 
 CLASSES = Classes(("a", "b"), (0, 0))

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.artifacts import read_table, write_table
 from components.contracts import (
     CLIP_QUALITY_FILE,
     ENROLMENT,
@@ -20,6 +19,7 @@ from components.contracts import (
     EnrolmentProblem,
 )
 from components.errors import ContractError
+from components.parquet import read_table, write_table
 from components.split_dataset.enrolment import (
     ADVICE,
     LEAST_BRIGHTNESS,

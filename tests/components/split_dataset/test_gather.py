@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.artifacts import parquet_writer
 from components.errors import ContractError
+from components.parquet import parquet_writer
 from components.split_dataset.gather import RowReader
 
 SCHEMA = pa.schema([("n", pa.int64())])

@@ -9,17 +9,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from components.artifacts import digests_of, read_json, read_table, write_json, write_table
+from components.artifacts import digests_of, read_json, write_json
 from components.contracts import (
     AUDIT_FILE,
-    CLASSES_FILE,
     EMBEDDING_FILE,
     INDEX,
     INDEX_FILE,
     REJECTS,
     REJECTS_FILE,
     SOURCE_FILE,
-    Classes,
     Reason,
     Reject,
     features_file,
@@ -27,6 +25,8 @@ from components.contracts import (
     rejects_table,
 )
 from components.errors import ContractError, SourceError
+from components.model_directory import CLASSES_FILE, Classes
+from components.parquet import read_table, write_table
 from components.split_dataset.assign import SplitOptions
 from components.split_dataset.split import split_dataset
 from tests.shards import BACKBONE, DIMENSION, people, write_shards

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.contracts import Role
+from components.model_directory import Role
 from components.synthesize_cohort.face import Expression, make_face
 from components.synthesize_cohort.hair import CUTS, make_hair
 from components.synthesize_cohort.identity import (

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.contracts import Role
+from components.model_directory import Role
 from components.synthesize_cohort.people import MOST_OF_A_ROLE, Person, people_of, write_roster
 
 if TYPE_CHECKING:

@@ -6,16 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from components.artifacts import read_table, write_table
-from components.contracts import (
-    CLASSES_FILE,
-    INDEX,
-    INDEX_FILE,
-    Classes,
-    features_file,
-    features_schema,
-)
+from components.contracts import INDEX, INDEX_FILE, features_file, features_schema
 from components.errors import ContractError
+from components.model_directory import CLASSES_FILE, Classes
+from components.parquet import read_table, write_table
 from components.split_dataset.assign import SplitOptions
 from components.split_dataset.split import split_dataset
 from components.train_model.dataset import read_dataset

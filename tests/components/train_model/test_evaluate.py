@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix
 
-from components.contracts import STRANGER, Classes
+from components.model_directory import STRANGER, Classes
 from components.train_model.evaluate import (
     Scored,
     accuracies,

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from components.contracts import Classes
+from components.model_directory import Classes
 from components.train_model.heads import (
     Rows,
     build_head,

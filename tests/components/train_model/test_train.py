@@ -10,22 +10,20 @@ import keras
 import numpy as np
 import pytest
 
-from components.artifacts import read_json, verify_digests, write_json, write_table
-from components.contracts import (
-    BACKBONES_FILE,
+from components.artifacts import read_json, verify_digests, write_json
+from components.contracts import BACKBONES_FILE, EMBEDDING_FILE, FRAMES, SAMPLES_FILE
+from components.model_directory import (
     CLASSES_FILE,
     CONFUSION_FILE,
     CURVES_FILE,
     EDGE_MODEL_FILE,
-    EMBEDDING_FILE,
     FRAME_SIZE,
-    FRAMES,
     LINEAGE_FILE,
     METRICS_FILE,
     MODEL_FILE,
-    SAMPLES_FILE,
     Classes,
 )
+from components.parquet import write_table
 from components.pseudonyms import holds
 from components.split_dataset.assign import SplitOptions
 from components.split_dataset.split import split_dataset

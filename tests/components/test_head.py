@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.contracts import FRAME_SIZE
+from components import head as head_module
 from components.errors import DetectorError, DigestError
-from components.extract_frames import head as head_module
-from components.extract_frames.head import (
+from components.head import (
     INPUT_SIZE,
     KEYPOINTS,
     MAX_REUSED_S,
@@ -28,6 +27,7 @@ from components.extract_frames.head import (
     merge,
     prominence,
 )
+from components.model_directory import FRAME_SIZE
 from tests.photographs import photographs
 
 SURE = 10.0

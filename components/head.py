@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from components.errors import DetectorError, DigestError
-from components.extract_frames.region import Region
+from components.region import Region
 from components.silent_openvino import load_openvino
 
 if TYPE_CHECKING:
