@@ -44,6 +44,7 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
         stranger_share: float = DEFAULTS.stranger_share,
         seed: int = DEFAULTS.seed,
         roster: str = DEFAULTS.roster,
+        protocol: str = DEFAULTS.protocol,
     ) -> None:
         """Train, compare and register.
 
@@ -68,6 +69,8 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
             stranger_share: Part of the visitors that is never trained on.
             seed: Of everything random.
             roster: Where the roster is, if not roster.csv in the source: path, https:// or az://.
+            protocol: How frames are split: by_session, time_blocks, auto (by session where a person
+                has two or more), or random_frames (shows the leak, ranks nothing).
         """
         ended = place(notify(), "notify", settings)
         with dsl.ExitHandler(ended, name="until-notified"):
@@ -110,10 +113,13 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
             split = place(
                 split_dataset(
                     features=dsl.Collected(embedded.outputs["features"]),
+                    frames=dsl.Collected(extracted.outputs["frames"]),
                     clips=ingested.outputs["clips"],
                     extractions=dsl.Collected(extracted.outputs["extraction"]),
                     stranger_share=stranger_share,
                     seed=seed,
+                    protocol=protocol,
+                    pictures="evaluation",
                 ),
                 "split_dataset",
                 settings,

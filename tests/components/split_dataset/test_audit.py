@@ -9,6 +9,7 @@ from components.contracts import INDEX
 from components.errors import ContractError, LeakError
 from components.model_directory import STRANGER, Classes
 from components.parquet import write_table
+from components.split_dataset.assign import SplitOptions
 from components.split_dataset.audit import audit_index
 
 CLASSES = Classes(("a", "b"), (0, 0))
@@ -44,9 +45,10 @@ HONEST = [
 
 @pytest.fixture
 def audit(tmp_path):
-    def run(rows):
+    def run(rows, protocol="auto", copied=0):
         write_table(tmp_path / "index.parquet", pa.Table.from_pylist(rows, INDEX))
-        return audit_index(tmp_path / "index.parquet", CLASSES, gap_s=1.0, gap_part=0.1)
+        options = SplitOptions(protocol=protocol)
+        return audit_index(tmp_path / "index.parquet", CLASSES, options, copied)
 
     return run
 

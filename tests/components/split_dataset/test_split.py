@@ -43,6 +43,7 @@ def split(tmp_path):
             spoil(written)
         split_dataset(
             written.features,
+            written.frames,
             written.clips,
             written.extractions,
             SplitOptions(**options),

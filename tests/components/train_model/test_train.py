@@ -41,6 +41,7 @@ def inputs(tmp_path_factory):
     shards = write_shards(folder, people(students=4, staff=2, visitors=4))
     split_dataset(
         shards.features,
+        shards.frames,
         shards.clips,
         shards.extractions,
         SplitOptions(),
