@@ -45,7 +45,7 @@ DIMENSION = 12
 
 @dataclass(frozen=True)
 class FakeClip:
-    """A clip that nobody filmed."""
+    """A clip that nobody filmed; `hashes` are those of its frames, if not like nothing else."""
 
     person_id: str
     role: str
@@ -53,6 +53,7 @@ class FakeClip:
     clip_id: str
     frames: int = 20
     frames_per_second: float = 5.0
+    hashes: tuple[int, ...] = ()
 
 
 def people(
@@ -127,7 +128,7 @@ def _key(clip: FakeClip, index: int) -> dict[str, object]:
         "time_s": index / clip.frames_per_second,
         "sharpness": 100.0,
         "brightness": 128.0,
-        "dhash": hash_of(f"{clip.clip_id}/{index}"),
+        "dhash": clip.hashes[index] if clip.hashes else hash_of(f"{clip.clip_id}/{index}"),
     }
 
 

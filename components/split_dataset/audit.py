@@ -12,7 +12,12 @@ from components.errors import LeakError
 from components.model_directory import STRANGER, Classes
 from components.parquet import open_table
 from components.split_dataset.assign import GAP_PARTS
-from components.split_dataset.duplicates import COPIED_FRAMES, COPIED_SHARE, NEAR_BITS
+from components.split_dataset.duplicates import (
+    COPIED_BITS,
+    COPIED_FRAMES,
+    MOST,
+    NEAR_BITS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -125,7 +130,8 @@ def audit_index(
         raise LeakError(
             f"the split leaks, so that its score would mean nothing: {broken}. "
             "If clips were renamed or copied between sessions or people, re-encoded, trimmed or "
-            "mirrored ones too, leave each recording where it belongs and delete its copies."
+            "mirrored ones too, leave each recording where it belongs and delete its copies. "
+            "Recordings of one person that look alike throughout belong into one session's folder."
         )
     removed = Split.NEAR_DUPLICATE
     return {
@@ -135,7 +141,8 @@ def audit_index(
         "near_duplicates_removed": census.sides[removed].frames + census.strangers[removed].frames,
         "thresholds": {
             "near_duplicate_bits": NEAR_BITS,
-            "copied_share": COPIED_SHARE,
+            "copied_bits": COPIED_BITS,
+            "copied_share": MOST,
             "copied_frames": COPIED_FRAMES,
         },
     }

@@ -42,12 +42,14 @@ class Frames:
 
     Attributes:
         dhash: uint64 [N].
+        time_s: float64 [N], seconds from the first frame of the clip.
         side: uint8 [N], see `code_of`.
         starts: [C + 1], where each clip begins, and where the last one ends.
         session: [C], the same number for clips of the same session of the same person.
     """
 
     dhash: npt.NDArray[np.uint64]
+    time_s: npt.NDArray[np.float64]
     side: Codes
     starts: npt.NDArray[np.intp]
     session: npt.NDArray[np.intp]
@@ -59,18 +61,19 @@ class Frames:
 
 def read_frames(shards: Sequence[Path], clips: Sequence[Clip], plans: Mapping[str, Plan]) -> Frames:
     """Read the hash of every frame, and look up its side in the plan of its clip."""
-    dhash, side = [], []
+    dhash, time_s, side = [], [], []
     with row_readers(shards, FRAMES_FILE, FRAME_INDEX) as readers:
         for clip in clips:
             table = readers[clip.shard].read(clip.start, clip.count)
-            dhash.append(table["dhash"].to_numpy())
             plan = plans[clip.clip_id]
-            codes = [code_of(side_at(plan, time_s)) for time_s in table["time_s"].to_pylist()]
-            side.append(np.asarray(codes, np.uint8))
+            dhash.append(table["dhash"].to_numpy())
+            time_s.append(table["time_s"].to_numpy())
+            side.append([code_of(side_at(plan, at)) for at in time_s[-1].tolist()])
     sessions = {name: n for n, name in enumerate(dict.fromkeys(map(_session, clips)))}
     return Frames(
         dhash=np.concatenate(dhash),
-        side=np.concatenate(side),
+        time_s=np.concatenate(time_s),
+        side=np.concatenate(side).astype(np.uint8),
         starts=np.cumsum([0, *(clip.count for clip in clips)]),
         session=np.asarray([sessions[_session(clip)] for clip in clips]),
     )

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from components.audit_log import audited, last_digest, read_log
+from components.errors import RollcallError
 from components.sources import open_source
 from pipelines import cli
 from pipelines.options import TrainingOptions
@@ -62,6 +63,12 @@ def test_no_backbone_at_all_is_refused(monkeypatch, capsys, tmp_path):
 def test_a_backbone_that_is_named_twice_counts_once():
     options = TrainingOptions(("VGG16", "VGG16", "MobileNet")).checked()
     assert options.backbones == ("VGG16", "MobileNet")
+
+
+@pytest.mark.parametrize("option", ["crop", "protocol"])
+def test_an_unknown_choice_is_refused_with_those_there_are(option):
+    with pytest.raises(RollcallError, match=f"--{option} is other; it has to be .* or "):
+        TrainingOptions(("VGG16",), weights="none", **{option: "other"}).checked()
 
 
 def test_a_folder_of_weights_is_made_absolute(monkeypatch, tmp_path):

@@ -34,9 +34,12 @@ SIDE = {"people": 10, "sessions": 10, "transactions": 10, "frames": 200}
 NOBODY = dict.fromkeys(SIDE, 0)
 BY_SESSION = {
     "name": "by_session",
+    "requested": "auto",
+    "leaks": False,
     "within_session": False,
     "people_split_by_session": 10,
     "people_split_by_time": 0,
+    "people_not_tested": 0,
     "sides": {"train": SIDE, "calibration": SIDE, "test": SIDE},
     "strangers": {"calibration": SIDE, "test": SIDE},
     "gap_frames": 12,
