@@ -12,12 +12,7 @@ from components.errors import LeakError
 from components.model_directory import STRANGER, Classes
 from components.parquet import open_table
 from components.split_dataset.assign import GAP_PARTS
-from components.split_dataset.duplicates import (
-    COPIED_BITS,
-    COPIED_FRAMES,
-    MOST,
-    NEAR_BITS,
-)
+from components.split_dataset.duplicates import THRESHOLDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -139,12 +134,7 @@ def audit_index(
         "checks": checks,
         "enforced": enforced,
         "near_duplicates_removed": census.sides[removed].frames + census.strangers[removed].frames,
-        "thresholds": {
-            "near_duplicate_bits": NEAR_BITS,
-            "copied_bits": COPIED_BITS,
-            "copied_share": MOST,
-            "copied_frames": COPIED_FRAMES,
-        },
+        "thresholds": THRESHOLDS,
     }
 
 

@@ -63,6 +63,14 @@ COPIED_FRAMES: Final = 5
 STEP_S: Final = 0.1
 """Frames are in step within one to two of these: at 12 frames a second, samples are 0.04 s off."""
 
+THRESHOLDS: Final = {
+    "near_duplicate_bits": NEAR_BITS,
+    "copied_bits": COPIED_BITS,
+    "copied_share": MOST,
+    "copied_frames": COPIED_FRAMES,
+}
+"""As the audit states them."""
+
 COMPARED: Final = (
     (Split.TEST, (Split.TRAIN, Split.CALIBRATION)),
     (Split.CALIBRATION, (Split.TRAIN,)),

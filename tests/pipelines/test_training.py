@@ -56,6 +56,13 @@ def test_every_edge_is_one_of_the_design(defaults):
     assert edges(loop(shards)) == {"extract-frames": set(), "embed-frames": {"extract-frames"}}
 
 
+def test_the_dataset_takes_the_frames_of_every_shard_and_copies_those_of_the_evaluation():
+    inputs = HANDLED["split-dataset"]["inputs"]
+    shards = next(name for name in HANDLED if "extract-frames" in loop_tasks(name))
+    assert inputs["artifacts"]["frames"]["taskOutputArtifact"]["producerTask"] == shards
+    assert inputs["parameters"]["pictures"]["runtimeValue"]["constant"] == "evaluation"
+
+
 def loop_tasks(name: str) -> set[str]:
     component = COMPONENTS.get(HANDLED[name]["componentRef"]["name"], {})
     return set(component.get("dag", {}).get("tasks", {}))
