@@ -63,6 +63,12 @@ class TrainingOptions:
         "The roster, if it is not roster.csv in the source: a path, or in Azure Blob.",
         show_default="roster.csv in the source",
     )
+    target_fpir: float = _setting(
+        0.01,
+        "Share of strangers that may be taken for somebody; it chooses the threshold.",
+        min=0,
+        max=1,
+    )
 
     def checked(self) -> TrainingOptions:
         """The same with each backbone once, and absolute paths of weights and roster.

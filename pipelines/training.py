@@ -44,6 +44,7 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
         stranger_share: float = DEFAULTS.stranger_share,
         seed: int = DEFAULTS.seed,
         roster: str = DEFAULTS.roster,
+        target_fpir: float = DEFAULTS.target_fpir,
     ) -> None:
         """Train, compare and register.
 
@@ -68,6 +69,8 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
             stranger_share: Part of the visitors that is never trained on.
             seed: Of everything random.
             roster: Where the roster is, if not roster.csv in the source: path, https:// or az://.
+            target_fpir: Share of strangers that may be taken for somebody; it chooses the
+                threshold, on the calibration side.
         """
         ended = place(notify(), "notify", settings)
         with dsl.ExitHandler(ended, name="until-notified"):
@@ -127,6 +130,8 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
                         epochs=epochs,
                         seed=seed,
                         crop=crop,
+                        frames_per_second=frames_per_second,
+                        target_fpir=target_fpir,
                     ),
                     "train_model",
                     settings,

@@ -11,19 +11,31 @@ import numpy as np
 import pytest
 
 from components.artifacts import read_json, verify_digests, write_json
-from components.contracts import BACKBONES_FILE, EMBEDDING_FILE, FRAMES, SAMPLES_FILE
+from components.contracts import (
+    BACKBONES_FILE,
+    EMBEDDING_FILE,
+    FRAMES,
+    INDEX,
+    INDEX_FILE,
+    SAMPLES_FILE,
+    TRANSACTIONS,
+)
 from components.model_directory import (
     CLASSES_FILE,
     CONFUSION_FILE,
     CURVES_FILE,
+    DECISION_FILE,
     EDGE_MODEL_FILE,
+    EVALUATION_FILE,
     FRAME_SIZE,
     LINEAGE_FILE,
     METRICS_FILE,
     MODEL_FILE,
+    STRANGER,
+    TRANSACTIONS_FILE,
     Classes,
 )
-from components.parquet import write_table
+from components.parquet import read_table, write_table
 from components.pseudonyms import holds
 from components.split_dataset.assign import SplitOptions
 from components.split_dataset.split import split_dataset
@@ -62,7 +74,14 @@ def inputs(tmp_path_factory):
 
 
 def train(inputs, output, **options):
-    recipe = Recipe(BACKBONE, **{"epochs": 2, "seed": 0, "crop": "none", **options})
+    defaults = {
+        "epochs": 2,
+        "seed": 0,
+        "crop": "none",
+        "frames_per_second": 5.0,
+        "target_fpir": 0.01,
+    }
+    recipe = Recipe(BACKBONE, **{**defaults, **options})
     return train_model(inputs / "dataset", inputs / "exported", recipe, output)
 
 
@@ -90,6 +109,9 @@ def test_the_directory_is_complete(trained):
         METRICS_FILE,
         CURVES_FILE,
         CONFUSION_FILE,
+        EVALUATION_FILE,
+        TRANSACTIONS_FILE,
+        DECISION_FILE,
         LINEAGE_FILE,
     }
 
@@ -114,6 +136,58 @@ def test_the_edge_model_agrees_with_the_keras_model_on_every_frame(loaded, train
 
 def test_people_who_are_apart_are_told_apart(trained):
     assert trained[0]["transaction"]["identity_accuracy"] > 0.9
+
+
+def test_the_decision_is_that_of_the_metrics_with_what_the_robot_has_to_know(trained):
+    metrics, output = trained
+    open_set = metrics["transaction"]["open_set"]
+    assert read_json(output / DECISION_FILE) == {
+        "threshold": open_set["threshold"],
+        "basis": "strangers",
+        "target_fpir": 0.01,
+        "unit": "transaction",
+        "crop": "none",
+        "precision": "float32",
+        "frames_per_second": 5.0,
+    }
+
+
+def test_the_transactions_are_those_of_calibration_and_test_and_give_the_metrics(inputs, trained):
+    metrics, output = trained
+    rows = read_table(output / TRANSACTIONS_FILE, TRANSACTIONS).to_pylist()
+    index = read_table(inputs / "dataset" / INDEX_FILE, INDEX).to_pylist()
+    judged = {row["transaction"] for row in index if row["split"] in {"calibration", "test"}}
+    assert {row["transaction"] for row in rows} == judged
+    known = [row for row in rows if row["split"] == "test" and row["person"] != STRANGER]
+    right = sum(row["predicted"] == row["person"] for row in known)
+    assert metrics["transaction"]["n"] == len(known)
+    assert metrics["transaction"]["identity_accuracy"] == pytest.approx(right / len(known))
+
+
+def test_subjects_number_everybody_in_the_dataset_in_one_order(inputs, trained):
+    index = read_table(inputs / "dataset" / INDEX_FILE, INDEX).to_pylist()
+    order = sorted({row["person_id"] for row in index})
+    whose = {row["transaction"]: order.index(row["person_id"]) for row in index}
+    rows = read_table(trained[1] / TRANSACTIONS_FILE, TRANSACTIONS).to_pylist()
+    assert all(row["subject"] == whose[row["transaction"]] for row in rows)
+
+
+def test_no_file_of_the_directory_names_a_stranger(inputs, trained):
+    index = read_table(inputs / "dataset" / INDEX_FILE, INDEX).to_pylist()
+    strangers = {row["person_id"] for row in index if row["person"] == STRANGER}
+    assert strangers
+    written = b"".join(path.read_bytes() for path in trained[1].glob("*.json"))
+    written += str(read_table(trained[1] / TRANSACTIONS_FILE, TRANSACTIONS).to_pylist()).encode()
+    assert not [name for name in strangers if f'"{name}"'.encode() in written.replace(b"'", b'"')]
+
+
+def test_the_evaluation_has_a_row_a_person_and_curves_of_both_units(trained):
+    evaluation = read_json(trained[1] / EVALUATION_FILE)
+    classes = Classes.read(trained[1] / CLASSES_FILE)
+    assert {row["person"] for row in evaluation["people"]} == set(classes.people)
+    assert evaluation["det"]["frame"]
+    assert evaluation["det"]["transaction"]
+    assert evaluation["roc"]["tmr"][-1] == 1
 
 
 def test_the_metrics_hold_the_cost_of_the_model(trained):
