@@ -17,7 +17,9 @@ def summarise(metrics: Mapping[str, Any]) -> str:
         metrics: of a model that succeeded or failed.
     """
     if metrics["status"] != "succeeded":
-        return f"# {metrics['name']}\n\nIt failed: {metrics['reason']}\n"
+        # As code: nothing in an error's text is Markdown.
+        reason = "\n".join(f"    {line}" for line in metrics["reason"].splitlines())
+        return f"# {metrics['name']}\n\nIt failed:\n\n{reason}\n"
     return "\n".join(
         [
             f"# {metrics['name']}",

@@ -121,7 +121,14 @@ def _train(
     progress.advance()
     model = _ship(exported / name, head, directory)
     progress.advance()
-    evaluation = _evaluate(dataset, head, recipe)
+    judged = np.isin(dataset.split, (Split.CALIBRATION, Split.TEST))
+    evaluation = evaluate(
+        _labels(dataset, judged, dataset.split),
+        _predict(head, dataset, judged),
+        dataset.classes,
+        temperature=head.temperature,
+        target_fpir=recipe.target_fpir,
+    )
     samples = read_samples(dataset_path / SAMPLES_FILE)
     checked = check_edge(model, directory / EDGE_MODEL_FILE, samples)
     edge = _edge_metrics(checked, evaluation)
@@ -141,17 +148,12 @@ def _train(
         **evaluation.metrics,
         "random_split": leaky,
         "train_seconds": round(seconds, 3),
+        "embed_images_per_second": embedding["images_per_second"],
+        "parameters": model.count_params(),
         "latency_ms": checked.latency_ms,
         "size_bytes": checked.size_bytes,
         "edge": edge,
-        "head": {
-            "epochs": head.curves.epoch[-1],
-            "best_epoch": head.best_epoch,
-            "temperature": head.temperature,
-            "shrinkage": head.shrinkage,
-        },
-        "embed_images_per_second": embedding["images_per_second"],
-        "parameters": model.count_params(),
+        "head": _head_metrics(head),
     }
     parameters = {**vars(recipe), "weights": vars(known), "embedding": embedding}
     return metrics, describe(dataset, parameters)
@@ -165,15 +167,13 @@ def _ship(backbone: Path, head: Head, directory: Path) -> keras.Model:
     return model
 
 
-def _evaluate(dataset: Dataset, head: Head, recipe: Recipe) -> Evaluation:
-    judged = np.isin(dataset.split, (Split.CALIBRATION, Split.TEST))
-    return evaluate(
-        _labels(dataset, judged, dataset.split),
-        Predicted(**head.predict(dataset.features[judged])),
-        dataset.classes,
-        temperature=head.temperature,
-        target_fpir=recipe.target_fpir,
-    )
+def _head_metrics(head: Head) -> dict[str, Any]:
+    return {
+        "epochs": head.curves.epoch[-1],
+        "best_epoch": head.best_epoch,
+        "temperature": head.temperature,
+        "shrinkage": head.shrinkage,
+    }
 
 
 def _edge_metrics(checked: EdgeReport, evaluation: Evaluation) -> dict[str, Any]:
@@ -200,8 +200,8 @@ def _random_split(dataset: Dataset, recipe: Recipe) -> dict[str, Any]:
     """Accuracies of frames had they been split at random: the same training, with the leak."""
     head = _train_head(dataset, dataset.random_split, recipe)
     test = dataset.random_split == Split.TEST
-    predicted = Predicted(**head.predict(dataset.features[test]))
-    return accuracies(decide(_labels(dataset, test, dataset.random_split), predicted))
+    labels = _labels(dataset, test, dataset.random_split)
+    return accuracies(decide(labels, _predict(head, dataset, test)))
 
 
 def _train_head(dataset: Dataset, sides: npt.NDArray[np.str_], recipe: Recipe) -> Head:
@@ -209,6 +209,10 @@ def _train_head(dataset: Dataset, sides: npt.NDArray[np.str_], recipe: Recipe) -
         _rows(dataset, sides == side) for side in (Split.TRAIN, Split.CALIBRATION)
     )
     return train_head(train, calibration, dataset.classes, epochs=recipe.epochs, seed=recipe.seed)
+
+
+def _predict(head: Head, dataset: Dataset, mask: npt.NDArray[np.bool_]) -> Predicted:
+    return Predicted(**head.predict(dataset.features[mask]))
 
 
 def _rows(dataset: Dataset, mask: npt.NDArray[np.bool_]) -> Rows:

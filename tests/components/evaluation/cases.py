@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from components.contracts import Split
+from components.evaluation.evaluate import Evaluation, evaluate
 from components.evaluation.trials import Labels, Predicted, Trials
 from components.model_directory import STRANGER, Classes
 
@@ -61,3 +62,29 @@ OUTCOMES = st.lists(
 def trials_of(outcomes) -> Trials:
     """The trials of drawn OUTCOMES."""
     return trials(*zip(*outcomes, strict=True))
+
+
+SURE, DOUBTFUL = [0.8, 0.1, 0.1], [0.4, 0.3, 0.3]
+SIDES = [Split.CALIBRATION] * 6 + [Split.TEST] * 6
+FRAMES = labels(
+    person=[0, 0, 0, 0, STRANGER, STRANGER] * 2,
+    transaction=[f"{side}-{number // 2}" for number, side in enumerate(SIDES)],
+    split=SIDES,
+)
+"""On each side two transactions of person a and one of a stranger, each of two frames."""
+PREDICTED = predicted([SURE, SURE, SURE, DOUBTFUL, DOUBTFUL, [0.5, 0.25, 0.25]] * 2)
+
+
+def some(mask) -> tuple[Labels, Predicted]:
+    """Some of FRAMES with what is predicted for them."""
+    own = Labels(**{name: values[mask] for name, values in vars(FRAMES).items()})
+    return own, Predicted(PREDICTED.person[mask], PREDICTED.role[mask])
+
+
+NOBODY = some(np.zeros(len(SIDES), bool))
+WITHOUT_STRANGERS = some(FRAMES.person != STRANGER)
+
+
+def evaluated(frames=FRAMES, scores=PREDICTED, target_fpir=0.01) -> Evaluation:
+    """The evaluation of a model that says `scores` of `frames`."""
+    return evaluate(frames, scores, CLASSES, temperature=2.0, target_fpir=target_fpir)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import os
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
 import pytest
+from kfp import dsl
 
 from components.artifacts import read_json, verify_digests, write_json
 from components.contracts import (
@@ -20,6 +23,7 @@ from components.contracts import (
     SAMPLES_FILE,
     TRANSACTIONS,
 )
+from components.metrics import flat_numbers
 from components.model_directory import (
     CLASSES_FILE,
     CONFUSION_FILE,
@@ -34,11 +38,13 @@ from components.model_directory import (
     STRANGER,
     TRANSACTIONS_FILE,
     Classes,
+    Role,
 )
 from components.parquet import read_table, write_table
 from components.pseudonyms import holds
 from components.split_dataset.assign import SplitOptions
 from components.split_dataset.split import split_dataset
+from components.train_model import component
 from components.train_model.assemble import EdgeModel, read_samples
 from components.train_model.train import Recipe, train_model
 from tests.shards import BACKBONE, DIMENSION, people, write_shards
@@ -73,22 +79,33 @@ def inputs(tmp_path_factory):
     return folder
 
 
-def train(inputs, output, **options):
-    defaults = {
-        "epochs": 2,
-        "seed": 0,
-        "crop": "none",
-        "frames_per_second": 5.0,
-        "target_fpir": 0.01,
-    }
-    recipe = Recipe(BACKBONE, **{**defaults, **options})
-    return train_model(inputs / "dataset", inputs / "exported", recipe, output)
+RECIPE = Recipe(BACKBONE, epochs=2, seed=0, crop="none", frames_per_second=5.0, target_fpir=0.01)
+
+
+def train(inputs, output):
+    return train_model(inputs / "dataset", inputs / "exported", RECIPE, output)
 
 
 @pytest.fixture(scope="module")
-def trained(inputs, tmp_path_factory):
-    output = tmp_path_factory.mktemp("trained") / "model"
-    return train(inputs, output), output
+def task(inputs, tmp_path_factory):
+    """What Kubeflow sees of the step: its outputs by name."""
+    folder = tmp_path_factory.mktemp("trained")
+    kinds = {
+        "model": dsl.Model,
+        "metrics": dsl.Metrics,
+        "confusion": dsl.ClassificationMetrics,
+        "summary": dsl.Markdown,
+    }
+    outputs = {name: kind(name, str(folder / name)) for name, kind in kinds.items()}
+    given = {name: dsl.Artifact(name, str(inputs / name)) for name in ("dataset", "exported")}
+    component.train_model.python_func(**vars(RECIPE), **given, **outputs)
+    return outputs
+
+
+@pytest.fixture(scope="module")
+def trained(task):
+    output = Path(task["model"].path)
+    return read_json(output / METRICS_FILE), output
 
 
 @pytest.fixture(scope="module")
@@ -198,8 +215,22 @@ def test_the_metrics_hold_the_cost_of_the_model(trained):
     assert metrics["train_seconds"] > 0
 
 
-def test_metrics_on_disk_are_those_returned(trained):
-    assert read_json(trained[1] / METRICS_FILE) == trained[0]
+def test_the_task_shows_every_number_of_the_metrics(task, trained):
+    assert task["metrics"].metadata == dict(flat_numbers(trained[0]))
+    assert "transaction.open_set.fpir_upper" in task["metrics"].metadata
+
+
+def test_the_task_shows_the_confusion_of_roles_and_a_roc_curve_of_finite_numbers(task):
+    shown = task["confusion"].metadata
+    assert [each["displayName"] for each in shown["confusionMatrix"]["annotationSpecs"]] == [*Role]
+    assert len(shown["confidenceMetrics"]) > 1
+    for point in shown["confidenceMetrics"]:
+        assert set(point) == {"confidenceThreshold", "falsePositiveRate", "recall"}
+        assert all(math.isfinite(value) for value in point.values())
+
+
+def test_the_task_shows_a_summary(task):
+    assert Path(task["summary"].path).read_text(encoding="utf-8").startswith(f"# {BACKBONE}\n")
 
 
 def test_the_lineage_names_clips_parameters_and_libraries(trained):
@@ -226,9 +257,10 @@ def test_the_lineage_holds_a_digest_of_every_other_file(trained):
     verify_digests(trained[1], lineage["sha256"])
 
 
-def test_the_same_seed_gives_the_same_scores(inputs, trained, tmp_path):
+def test_the_same_seed_gives_the_same_scores_and_writes_what_it_returns(inputs, trained, tmp_path):
     again = train(inputs, tmp_path / "again")
-    scores = ("frame", "transaction", "strangers", "random_split", "head")
+    assert read_json(tmp_path / "again" / METRICS_FILE) == again
+    scores = ("frame", "transaction", "strangers", "calibration", "random_split", "head")
     assert [again[name] for name in scores] == [trained[0][name] for name in scores]
 
 
