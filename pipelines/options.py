@@ -69,6 +69,12 @@ class TrainingOptions:
         "by_session, time_blocks, or auto: by session where a person has two or more. "
         "random_frames shows the leak and ranks nothing.",
     )
+    target_fpir: float = _setting(
+        0.01,
+        "Share of strangers that may be taken for somebody; it chooses the threshold.",
+        min=0,
+        max=1,
+    )
 
     def checked(self) -> TrainingOptions:
         """The same with each backbone once, and absolute paths of weights and roster.

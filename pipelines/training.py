@@ -45,6 +45,7 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
         seed: int = DEFAULTS.seed,
         roster: str = DEFAULTS.roster,
         protocol: str = DEFAULTS.protocol,
+        target_fpir: float = DEFAULTS.target_fpir,
     ) -> None:
         """Train, compare and register.
 
@@ -71,6 +72,8 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
             roster: Where the roster is, if not roster.csv in the source: path, https:// or az://.
             protocol: How frames are split: by_session, time_blocks, auto (by session where a person
                 has two or more), or random_frames (shows the leak, ranks nothing).
+            target_fpir: Share of strangers that may be taken for somebody; it chooses the
+                threshold, on the calibration side.
         """
         ended = place(notify(), "notify", settings)
         with dsl.ExitHandler(ended, name="until-notified"):
@@ -133,6 +136,8 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
                         epochs=epochs,
                         seed=seed,
                         crop=crop,
+                        frames_per_second=frames_per_second,
+                        target_fpir=target_fpir,
                     ),
                     "train_model",
                     settings,
