@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from components.backbones import Weights, find_backbone, find_weights
+from components.compare_models.preference import Prefer
 from components.errors import RollcallError
 from components.model_directory import Crop
 from components.sources import is_blob
@@ -63,6 +64,13 @@ class TrainingOptions:
         "The roster, if it is not roster.csv in the source: a path, or in Azure Blob.",
         show_default="roster.csv in the source",
     )
+    prefer: str = _setting(
+        str(Prefer.LATENCY),
+        "Of the models that are tied in accuracy: latency (the fastest), accuracy or size.",
+    )
+    thumbnails: bool = _setting(
+        False, "Show a frame of each person in the report. These are faces."
+    )
 
     def checked(self) -> TrainingOptions:
         """The same with each backbone once, and absolute paths of weights and roster.
@@ -71,13 +79,15 @@ class TrainingOptions:
 
         Raises:
             BackboneError: a name is unknown, or the folder of weights lacks a file.
-            RollcallError: there is no backbone, or no such roster.
+            RollcallError: there is no backbone, no such roster, or no such choice.
         """
         names = tuple(dict.fromkeys(find_backbone(name).name for name in self.backbones))
         if not names:
             raise RollcallError("no backbone is named: give at least one, e.g. EfficientNetLite0")
         if self.crop not in set(Crop):
             raise RollcallError(f"--crop is {self.crop}; it has to be {' or '.join(Crop)}")
+        if self.prefer not in set(Prefer):
+            raise RollcallError(f"--prefer is {self.prefer}; it has to be {' or '.join(Prefer)}")
         for name in names:
             find_weights(name, self.weights)
         named = self.weights in set(Weights) - {Weights.FOLDER}

@@ -44,6 +44,8 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
         stranger_share: float = DEFAULTS.stranger_share,
         seed: int = DEFAULTS.seed,
         roster: str = DEFAULTS.roster,
+        prefer: str = DEFAULTS.prefer,
+        thumbnails: bool = DEFAULTS.thumbnails,
     ) -> None:
         """Train, compare and register.
 
@@ -68,6 +70,8 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
             stranger_share: Part of the visitors that is never trained on.
             seed: Of everything random.
             roster: Where the roster is, if not roster.csv in the source: path, https:// or az://.
+            prefer: Of the models that are tied in accuracy: latency, accuracy or size.
+            thumbnails: Whether the report shows a frame of each person. These are faces.
         """
         ended = place(notify(), "notify", settings)
         with dsl.ExitHandler(ended, name="until-notified"):
@@ -135,6 +139,13 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
                 compare_models(
                     models=dsl.Collected(trained.outputs["model"]),
                     audit=split.outputs["audit"],
+                    dataset=split.outputs["dataset"],
+                    ingest_metrics=ingested.outputs["metrics"],
+                    export_metrics=exported.outputs["metrics"],
+                    extract_metrics=dsl.Collected(extracted.outputs["metrics"]),
+                    embed_metrics=dsl.Collected(embedded.outputs["metrics"]),
+                    prefer=prefer,
+                    thumbnails=thumbnails,
                 ),
                 "compare_models",
                 settings,
