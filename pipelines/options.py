@@ -84,10 +84,12 @@ class TrainingOptions:
         names = tuple(dict.fromkeys(find_backbone(name).name for name in self.backbones))
         if not names:
             raise RollcallError("no backbone is named: give at least one, e.g. EfficientNetLite0")
-        if self.crop not in set(Crop):
-            raise RollcallError(f"--crop is {self.crop}; it has to be {' or '.join(Crop)}")
-        if self.prefer not in set(Prefer):
-            raise RollcallError(f"--prefer is {self.prefer}; it has to be {' or '.join(Prefer)}")
+        for name, value, known in (
+            ("crop", self.crop, Crop),
+            ("prefer", self.prefer, Prefer),
+        ):
+            if value not in set(known):
+                raise RollcallError(f"--{name} is {value}; it has to be {' or '.join(known)}")
         for name in names:
             find_weights(name, self.weights)
         named = self.weights in set(Weights) - {Weights.FOLDER}

@@ -46,6 +46,7 @@ BY_SESSION = {
     "within_session": False,
     "people_split_by_session": 10,
     "people_split_by_time": 0,
+    "people_not_tested": 0,
     "sides": {"train": SIDE, "calibration": SIDE, "test": SIDE},
     "strangers": {"calibration": SIDE, "test": SIDE},
     "gap_frames": 12,
@@ -361,6 +362,7 @@ def write_audit(
     found = {
         "protocol": copy.deepcopy(protocol),
         "checks": checks,
+        "enforced": not protocol["leaks"],
         "near_duplicates_removed": 17,
         "thresholds": {"bits": 3, "share": 0.5},
     }
