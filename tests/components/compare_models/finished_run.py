@@ -150,6 +150,7 @@ def succeeded(
             "chance": 0.1,
             "interval": [0.0, 0.25],
             "passed": True,
+            "shows_leak": True,
         },
         "calibration": {"temperature": 4.2, "ece_before": 0.2, "ece_after": 0.034, "n": 200},
         "edge": {

@@ -251,14 +251,26 @@ def test_without_anything_to_calibrate_by_it_says_so(render):
     assert "Not measurable" in section(html, "calibration")
 
 
-@pytest.mark.parametrize(
-    ("passed", "told"), [(True, "passed"), (False, "failed"), (None, "not measurable")]
-)
+@pytest.mark.parametrize(("passed", "told"), [(True, "passed"), (False, "failed")])
 def test_the_negative_control_stands_beside_the_real_score(render, passed, told):
     model = succeeded("A")
     model["negative_control"]["passed"] = passed
     words = section(render(model), "control")
     assert f"A {told} 95.0 % n = 20 10.0 % n = 20 10.0 % 0 % to 25.0 %" in words
+    assert "With the random split it fails, as it has to" in words
+
+
+def test_a_control_of_nobody_is_not_measurable(render):
+    model, nothing = succeeded("A"), dict.fromkeys(("identity_accuracy", "chance", "interval"))
+    model["negative_control"].update(nothing, n=0, passed=False)
+    assert "A not measurable" in section(render(model), "control")
+
+
+def test_a_control_that_is_blind_to_the_leak_is_named(render):
+    model = succeeded("A")
+    model["negative_control"]["shows_leak"] = False
+    words = section(render(model), "control")
+    assert "It did not see the leak of the random split with A" in words
 
 
 def test_the_random_split_stands_beside_the_honest_one_and_is_called_a_leak(render):
