@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from components.compare_models.charts import Axis, Lines, lines
@@ -32,7 +31,8 @@ def det(evaluation: Mapping[str, Any], metrics: Mapping[str, Any]) -> Lines | No
     which lie beyond the rates that so few trials can show.
 
     Args:
-        evaluation: what evaluation.json holds.
+        evaluation: what evaluation.json holds; the points of a curve are in the order of their
+            thresholds.
         metrics: of the same model; they tell the rates at the threshold that was chosen.
 
     Returns:
@@ -53,7 +53,9 @@ def det(evaluation: Mapping[str, Any], metrics: Mapping[str, Any]) -> Lines | No
         for unit, at in chosen.items()
         if at["threshold"] is not None
     }
-    series = {f"{unit}s": _thinned(curve, axes) for unit, curve in curves.items()}
+    series = {
+        f"{unit}s": [_on(rates, axes) for _, *rates in curve] for unit, curve in curves.items()
+    }
     return lines(series, *axes, rule=_within(target, axes[0]), marked=marked)
 
 
@@ -76,16 +78,6 @@ def _within(value: float, axis: Axis) -> float:
 
 def _on(point: Sequence[float], axes: Sequence[Axis]) -> Point:
     return _within(point[0], axes[0]), _within(point[1], axes[1])
-
-
-def _thinned(curve: Sequence[Sequence[float]], axes: Sequence[Axis]) -> list[Point]:
-    """The points by their threshold, but for those that nobody can tell from the one before."""
-    seen: dict[tuple[int, int], Point] = {}
-    for _, *rates in sorted(curve, key=itemgetter(0)):
-        point = _on(rates, axes)
-        spot = tuple(round(2 * axis.at(value)) for axis, value in zip(axes, point, strict=True))
-        seen.setdefault((spot[0], spot[1]), point)
-    return list(seen.values())
 
 
 def reliability(evaluation: Mapping[str, Any]) -> Lines | None:

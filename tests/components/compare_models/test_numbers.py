@@ -135,12 +135,6 @@ def test_a_det_curve_of_normal_deviates_is_straight():
         assert y == pytest.approx(y0 + (y1 - y0) * (x - x0) / (x1 - x0), abs=0.05)
 
 
-def test_points_that_nobody_could_tell_apart_are_left_out_of_a_det_curve():
-    curve = [[n / 9_000, 1 - n / 9_000, n / 9_000] for n in range(9_001)]
-    drawn = det({"det": {"frame": curve, "transaction": curve}}, succeeded("A"))
-    assert max(len(series.points) for series in drawn.series) < 500
-
-
 def test_without_strangers_there_is_no_det_curve():
     assert det({"det": {"frame": None, "transaction": None}}, succeeded("A")) is None
 
