@@ -16,11 +16,12 @@ COLUMNS = ("Model", "Right person", "Difference, points", "FPIR", "Latency p50",
 def summarize(leaderboard: Mapping[str, Any]) -> str:
     """The models, best first, with what decided, in Markdown."""
     champion, protocol = leaderboard["champion"], leaderboard["protocol"]
+    leaks = " (it leaks)" if protocol["leaks"] else ""
     optimistic = " (within-session, optimistic)" if protocol["within_session"] else ""
     title = f"{champion} is the champion" if champion else "Nothing was ranked"
     return (
         f"# {escape(title)}\n\n"
-        f"Split {escape(protocol['name'].replace('_', ' '))}{optimistic}. "
+        f"Split {escape(protocol['name'].replace('_', ' '))}{leaks or optimistic}. "
         f"Rule: {escape(leaderboard['rule'])}.\n\n"
         f"{table(COLUMNS, _rows(leaderboard))}\n"
         "Of test transactions. FPIR: strangers taken for somebody known.\n"

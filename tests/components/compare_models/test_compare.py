@@ -65,7 +65,9 @@ def test_where_nothing_is_ranked_there_is_no_champion_and_no_error(tmp_path):
     champion = tmp_path / "out" / "champion"
     assert [path.name for path in champion.iterdir()] == [LEADERBOARD_FILE]
     assert read_json(champion / LEADERBOARD_FILE)["rule"].startswith("nothing is ranked")
-    assert "Nothing was ranked" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+    for name in ("report.html", "summary.md"):
+        assert "Nothing was ranked" in (tmp_path / "out" / name).read_text(encoding="utf-8")
+    assert "random frames (it leaks)." in (tmp_path / "out" / "summary.md").read_text("utf-8")
 
 
 def test_the_summary_is_a_table_of_the_models_with_what_they_lacked(tmp_path):
