@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from components.backbones import Weights, find_backbone, find_weights
+from components.compare_models.preference import Prefer
 from components.contracts import Protocol
 from components.errors import RollcallError
 from components.model_directory import Crop
@@ -75,6 +76,13 @@ class TrainingOptions:
         min=0,
         max=1,
     )
+    prefer: str = _setting(
+        str(Prefer.LATENCY),
+        "Of the models that are tied in accuracy: latency (the fastest), accuracy or size.",
+    )
+    thumbnails: bool = _setting(
+        False, "Show a frame of each person in the report. These are faces."
+    )
 
     def checked(self) -> TrainingOptions:
         """The same with each backbone once, and absolute paths of weights and roster.
@@ -83,7 +91,7 @@ class TrainingOptions:
 
         Raises:
             BackboneError: a name is unknown, or the folder of weights lacks a file.
-            RollcallError: there is no backbone, or no such roster, crop or protocol.
+            RollcallError: there is no backbone, no such roster, or no such choice.
         """
         names = tuple(dict.fromkeys(find_backbone(name).name for name in self.backbones))
         if not names:
@@ -91,6 +99,7 @@ class TrainingOptions:
         for name, value, known in (
             ("crop", self.crop, Crop),
             ("protocol", self.protocol, Protocol),
+            ("prefer", self.prefer, Prefer),
         ):
             if value not in set(known):
                 raise RollcallError(f"--{name} is {value}; it has to be {' or '.join(known)}")

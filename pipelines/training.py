@@ -46,6 +46,8 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
         roster: str = DEFAULTS.roster,
         protocol: str = DEFAULTS.protocol,
         target_fpir: float = DEFAULTS.target_fpir,
+        prefer: str = DEFAULTS.prefer,
+        thumbnails: bool = DEFAULTS.thumbnails,
     ) -> None:
         """Train, compare and register.
 
@@ -74,6 +76,8 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
                 has two or more), or random_frames (shows the leak, ranks nothing).
             target_fpir: Share of strangers that may be taken for somebody; it chooses the
                 threshold, on the calibration side.
+            prefer: Of the models that are tied in accuracy: latency, accuracy or size.
+            thumbnails: Whether the report shows a frame of each person. These are faces.
         """
         ended = place(notify(), "notify", settings)
         with dsl.ExitHandler(ended, name="until-notified"):
@@ -146,6 +150,13 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
                 compare_models(
                     models=dsl.Collected(trained.outputs["model"]),
                     audit=split.outputs["audit"],
+                    dataset=split.outputs["dataset"],
+                    ingest_metrics=ingested.outputs["metrics"],
+                    export_metrics=exported.outputs["metrics"],
+                    extract_metrics=dsl.Collected(extracted.outputs["metrics"]),
+                    embed_metrics=dsl.Collected(embedded.outputs["metrics"]),
+                    prefer=prefer,
+                    thumbnails=thumbnails,
                 ),
                 "compare_models",
                 settings,

@@ -78,6 +78,11 @@ def test_a_folder_of_weights_is_made_absolute(monkeypatch, tmp_path):
     assert options.weights == str(tmp_path)
 
 
+def test_what_cannot_be_preferred_is_refused_with_what_can() -> None:
+    with pytest.raises(RollcallError, match="--prefer is beauty; it has to be latency or accuracy"):
+        TrainingOptions(weights="none", prefer="beauty").checked()
+
+
 @pytest.mark.parametrize("source", ["az://cohort/2025", "https://a1b.blob.core.windows.net/c/x"])
 def test_a_source_in_azure_blob_is_passed_on_as_it_is(source):
     assert cli._absolute(source) == source
