@@ -63,6 +63,7 @@ lock: $(READY) ## Resolve requirements/*.in anew, with hashes (add UPGRADE=--upg
 	cd requirements && ../$(COMPILE_LOCK) $(UPGRADE) data.in train.in dev.in --output-file dev.txt
 	cd requirements && ../$(COMPILE_LOCK) data.in train.in --constraints dev.txt --output-file train.txt
 	cd requirements && ../$(COMPILE_LOCK) data.in --constraints dev.txt --output-file data.txt
+	cd requirements && ../$(COMPILE_LOCK) edge.in --constraints dev.txt --output-file edge.txt
 	cd requirements && ../$(COMPILE_LOCK) bench.in --constraints dev.txt --output-file bench.txt
 	cd requirements && ../$(COMPILE_LOCK) $(UPGRADE) --no-deps models.in --output-file models.txt
 

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import logging
+import shutil
+import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
 from components.artifacts import atomic_directory, digests_of, read_json, write_json
-from components.contracts import EMBEDDING_FILE, SAMPLES_FILE, Split
+from components.contracts import EMBEDDING_FILE, Split
+from components.edge.export import EdgeFile, export_precisions
+from components.edge.frames import representative_frames, sample_frames
+from components.edge.model import Precision
 from components.errors import BackboneError
 from components.exported_backbones import KERAS_FILE, read_exported
+from components.head import copy_detector
 from components.model_directory import (
     CLASSES_FILE,
     CONFUSION_FILE,
@@ -23,15 +30,10 @@ from components.model_directory import (
     METRICS_FILE,
     MODEL_FILE,
     STRANGER,
+    Crop,
 )
 from components.telemetry import step
-from components.train_model.assemble import (
-    EdgeReport,
-    assemble,
-    check_edge,
-    export_edge,
-    read_samples,
-)
+from components.train_model.assemble import assemble
 from components.train_model.dataset import Dataset, read_dataset
 from components.train_model.evaluate import (
     Scored,
@@ -44,8 +46,6 @@ from components.train_model.heads import Head, Rows, train_head
 from components.train_model.lineage import describe
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import numpy.typing as npt
 
     from components.telemetry import Progress
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("rollcall")
 
 PHASES = 4
+COMPARED_FRAMES = 16
 
 
 @dataclass(frozen=True)
@@ -131,10 +132,10 @@ def _train(
     backbone = keras.saving.load_model(exported / name / KERAS_FILE, safe_mode=True)
     model = assemble(backbone, honest.head.model)
     model.save(directory / MODEL_FILE)
-    export_edge(model, directory / EDGE_MODEL_FILE)
+    if recipe.crop == Crop.FACE:
+        copy_detector(directory)
     progress.advance()
-    samples = read_samples(dataset_path / SAMPLES_FILE)
-    edge = check_edge(model, directory / EDGE_MODEL_FILE, samples)
+    edge = _ship(model, dataset_path, directory)
     dataset.classes.write(directory / CLASSES_FILE)
     write_json(directory / CURVES_FILE, vars(honest.head.curves))
     write_json(directory / CONFUSION_FILE, confusions(honest.transactions, dataset.classes))
@@ -147,7 +148,17 @@ def _train(
     return {**_metrics(name, honest, leaky, edge), **cost}, describe(dataset, parameters)
 
 
-def _metrics(name: str, honest: Tested, leaky: Tested, edge: EdgeReport) -> dict[str, Any]:
+def _ship(model: keras.Model, dataset: Path, directory: Path) -> EdgeFile:
+    """Write the edge model."""
+    compared = sample_frames(dataset, COMPARED_FRAMES)
+    with tempfile.TemporaryDirectory() as scratch:
+        files = export_precisions(model, Path(scratch), representative_frames(dataset), compared)
+        shipped = files[Precision.FLOAT32]
+        shutil.copyfile(shipped.path, directory / EDGE_MODEL_FILE)
+    return shipped
+
+
+def _metrics(name: str, honest: Tested, leaky: Tested, edge: EdgeFile) -> dict[str, Any]:
     return {
         "name": name,
         "status": "succeeded",

@@ -24,6 +24,7 @@ from components.head import (
     anchors,
     decode,
     head_square,
+    installed_detector,
     merge,
     prominence,
 )
@@ -198,7 +199,7 @@ class TestModelFile:
             HeadDetector()
 
     def test_is_the_one_of_the_digest(self):
-        content = head_module._installed_model().read_bytes()
+        content = installed_detector().read_bytes()
         assert hashlib.sha256(content).hexdigest() == head_module.MODEL_DIGEST
 
 

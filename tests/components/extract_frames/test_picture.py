@@ -17,17 +17,16 @@ from components import video
 from components.contracts import ClipError, Reason
 from components.extract_frames.picture import (
     Picture,
-    central_square,
     difference_hash,
     display_matrix,
     encode_jpeg,
     measure,
-    scale,
     to_bgr,
     turn,
     unturned,
 )
 from components.region import Region
+from components.square import central_square, scale
 from components.video import open_video
 from tests.videos import TURNED, noise, plain, set_display_matrix, write_video
 

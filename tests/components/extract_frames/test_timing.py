@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.contracts import ClipError, Reason
-from components.extract_frames.timing import Clock, Sampler
+from components.extract_frames.timing import Clock
+from components.sampling import Sampler
 
 stamps = st.one_of(st.none(), st.floats(-1e6, 1e6))
 
