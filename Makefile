@@ -8,6 +8,7 @@ ENVIRONMENT := .venv
 BIN := $(ENVIRONMENT)/bin
 LOCKED := $(ENVIRONMENT)/.locked
 READY := $(ENVIRONMENT)/.ready
+ROBOT := build/robot
 
 .PHONY: help demo test bench-extract bench-ingest lint format hostile-table compile-pipeline lock clean
 
@@ -30,8 +31,13 @@ $(READY): $(LOCKED) pyproject.toml
 demo: $(READY) ## Make a synthetic cohort, train on it, show the leaderboard (OUT=runs/demo, SOURCE=azurite)
 	@$(BIN)/rollcall demo $(if $(OUT),--output $(OUT)) $(if $(SOURCE),--source $(SOURCE))
 
-test: $(READY) ## Run every test, the end-to-end one included
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+$(ROBOT)/.ready: requirements/edge.txt
+	@$(PYTHON) -m venv --clear $(ROBOT)
+	@$(ROBOT)/bin/python -m pip install --quiet --require-hashes --requirement requirements/edge.txt
+	@touch $@
+
+test: $(READY) $(ROBOT)/.ready ## Run every test, the end-to-end one included
+	@ROLLCALL_EDGE_PYTHON=$(CURDIR)/$(ROBOT)/bin/python $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 bench-extract: $(READY) ## Time the extraction of frames against FFmpeg; prints one JSON line
 	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/bench.txt

@@ -45,6 +45,11 @@ def write_model(folder: Path, *, threshold: float | None = 0.6, crop: str = Crop
     return sign(folder)
 
 
+def plain_frame(colour: tuple[int, int, int], size: int = FRAME_SIZE) -> np.ndarray:
+    """A frame of one RGB colour, (size, size, 3) uint8."""
+    return np.full((size, size, 3), colour, np.uint8)
+
+
 def sign(folder: Path) -> Path:
     """Write the lineage anew, as though the files had been written so."""
     (folder / LINEAGE_FILE).unlink(missing_ok=True)
@@ -52,8 +57,11 @@ def sign(folder: Path) -> Path:
     return folder
 
 
-def tiny_tflite() -> bytes:
-    """Pixels to their mean colour, to a softmax over PEOPLE, each with a role of their own."""
+def tiny_tflite(gain: float = 1.0) -> bytes:
+    """Pixels to their mean colour, to a softmax over PEOPLE, each with a role of their own.
+
+    With another `gain` than 1 the roles' probabilities do not add up to 1.
+    """
     graph = _Graph()
     image = graph.tensor("image", [1, FRAME_SIZE, FRAME_SIZE, 3], np.uint8)
     pixels = graph.apply(
@@ -67,7 +75,7 @@ def tiny_tflite() -> bytes:
     softmax = tfl.SoftmaxOptionsT()
     softmax.beta = 1.0
     person = graph.apply("SOFTMAX", [logits], "person", [1, 3], softmax)
-    own = graph.constant("own", np.eye(3, dtype=np.float32))
+    own = graph.constant("own", np.float32(gain) * np.eye(3, dtype=np.float32))
     role = graph.apply("FULLY_CONNECTED", [person, own, -1], "role", [1, 3], dense)
     return graph.pack(image, {"person": person, "role": role})
 

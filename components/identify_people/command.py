@@ -152,7 +152,7 @@ class _Call:
     def _tell(self, source: str, decision: Decision) -> None:
         self._decisions += 1
         if self._is_json:
-            told = {name: getattr(decision, name) for name in _TOLD}
+            told = {name: _rounded(getattr(decision, name)) for name in _TOLD}
             print(json.dumps({"source": source, **told}), flush=True)
         else:
             print(f"{source}  {decision.time_s:6.2f} s  {label(decision)}", flush=True)
@@ -165,6 +165,10 @@ class _Call:
         elif latency is not None:
             told = f"{seen} frames, each p50 {latency['p50']} ms, p99 {latency['p99']} ms"
             print(told, file=sys.stderr)
+
+
+def _rounded(value: object) -> object:
+    return round(value, 6) if isinstance(value, float) else value
 
 
 def _complain(error: RollcallError) -> None:

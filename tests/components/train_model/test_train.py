@@ -12,10 +12,15 @@ import pytest
 
 from components.artifacts import read_json, verify_digests, write_json
 from components.contracts import BACKBONES_FILE, EMBEDDING_FILE, FRAMES, SAMPLES_FILE
+from components.edge import export as export_module
+from components.edge.export import export_precisions
+from components.edge.frames import sample_frames
+from components.edge.model import EdgeModel, Precision, load_interpreter
 from components.model_directory import (
     CLASSES_FILE,
     CONFUSION_FILE,
     CURVES_FILE,
+    DETECTOR_FILE,
     EDGE_MODEL_FILE,
     FRAME_SIZE,
     LINEAGE_FILE,
@@ -27,7 +32,6 @@ from components.parquet import write_table
 from components.pseudonyms import holds
 from components.split_dataset.assign import SplitOptions
 from components.split_dataset.split import split_dataset
-from components.train_model.assemble import EdgeModel, read_samples
 from components.train_model.train import Recipe, train_model
 from tests.shards import BACKBONE, DIMENSION, people, write_shards
 
@@ -62,7 +66,7 @@ def inputs(tmp_path_factory):
 
 
 def train(inputs, output, **options):
-    recipe = Recipe(BACKBONE, **{"epochs": 2, "seed": 0, "crop": "none", **options})
+    recipe = Recipe(BACKBONE, **{"epochs": 2, "seed": 0, "crop": "face", **options})
     return train_model(inputs / "dataset", inputs / "exported", recipe, output)
 
 
@@ -74,7 +78,7 @@ def trained(inputs, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def frames(inputs):
-    return read_samples(inputs / "dataset" / SAMPLES_FILE)
+    return sample_frames(inputs / "dataset", 16)
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +94,7 @@ def test_the_directory_is_complete(trained):
         METRICS_FILE,
         CURVES_FILE,
         CONFUSION_FILE,
+        DETECTOR_FILE,
         LINEAGE_FILE,
     }
 
@@ -110,6 +115,43 @@ def test_the_edge_model_agrees_with_the_keras_model_on_every_frame(loaded, train
     for number, frame in enumerate(frames):
         for name, values in edge(frame).items():
             np.testing.assert_allclose(values[0], expected[name][number], atol=1e-4)
+
+
+@pytest.fixture(scope="module")
+def precisions(loaded, frames, tmp_path_factory):
+    return export_precisions(loaded, tmp_path_factory.mktemp("edge"), frames, frames)
+
+
+def test_each_precision_is_smaller_than_the_one_before(precisions):
+    assert list(precisions) == list(Precision)
+    sizes = [file.path.stat().st_size for file in precisions.values()]
+    assert sizes == [file.size_bytes for file in precisions.values()]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_the_int8_model_takes_the_same_pixels_and_names_the_same_people(loaded, frames, precisions):
+    edge, expected = EdgeModel(precisions[Precision.INT8].path), loaded.predict(frames, verbose=0)
+    people = [int(edge(frame)["person"].argmax()) for frame in frames]
+    assert people == expected["person"].argmax(1).tolist()
+
+
+def test_the_int8_model_has_the_backbone_in_int8_and_the_head_in_float(precisions):
+    details = load_interpreter(precisions[Precision.INT8].path).get_tensor_details()
+    kinds = {tensor["name"]: tensor["dtype"] for tensor in details}
+    assert np.int8 not in {kind for name, kind in kinds.items() if "/head" in name}
+    assert np.int8 in {kind for name, kind in kinds.items() if "conv2d" in name}
+
+
+def test_an_int8_model_that_does_not_work_is_left_out_with_a_warning(
+    loaded, frames, monkeypatch, tmp_path, caplog
+):
+    def write_junk(full, path, scope, representative):
+        path.write_bytes(b"junk")
+
+    monkeypatch.setattr(export_module, "_write_int8", write_junk)
+    files = export_precisions(loaded, tmp_path, frames, frames)
+    assert list(files) == [Precision.FLOAT32, Precision.FLOAT16]
+    assert "there is no int8 model" in caplog.text
 
 
 def test_people_who_are_apart_are_told_apart(trained):
