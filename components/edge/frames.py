@@ -53,12 +53,8 @@ def sample_frames(dataset: Path, most: int, sides: Collection[str] = frozenset(S
     side = _sides(dataset, set(keys))
     rows = [row for row, key in enumerate(keys) if side.get(key) in sides]
     wanted = {rows[at] for at in np.linspace(0, len(rows) - 1, min(most, len(rows)), dtype=int)}
-    return _stack(
-        image
-        for row, (_, jpeg) in enumerate(_jpegs(path))
-        if row in wanted
-        for image in [_decode(jpeg)]
-    )
+    found = [_decode(jpeg) for row, (_, jpeg) in enumerate(_jpegs(path)) if row in wanted]
+    return np.stack(found) if found else np.empty((0, FRAME_SIZE, FRAME_SIZE, 3), np.uint8)
 
 
 def read_pictures(
@@ -78,13 +74,13 @@ def read_pictures(
         ContractError: a picture is missing, or the pictures are not in the order of the index.
     """
     wanted = zip(clip_id.tolist(), index.tolist(), strict=True)
-    following, found, chunk = next(wanted, None), 0, []
+    following, found = next(wanted, None), 0
+    chunk: list[Images] = []
     for key, jpeg in _jpegs(dataset / PICTURES_FILE):
-        if key != following:
-            continue
-        chunk.append(_decode(jpeg))
-        following, found = next(wanted, None), found + 1
-        if len(chunk) == CHUNK or following is None:
+        if key == following:
+            chunk.append(_decode(jpeg))
+            following, found = next(wanted, None), found + 1
+        if chunk and (len(chunk) == CHUNK or following is None):
             yield np.stack(chunk)
             chunk = []
         if following is None:
@@ -111,11 +107,6 @@ def _jpegs(path: Path) -> Iterator[tuple[Key, bytes]]:
         for batch in file.iter_batches(CHUNK, columns=["clip_id", "index", "jpeg"]):
             columns = batch.to_pydict()
             yield from zip(_keys(columns), columns["jpeg"], strict=True)
-
-
-def _stack(images: Iterator[Images]) -> Images:
-    found = list(images)
-    return np.stack(found) if found else np.empty((0, FRAME_SIZE, FRAME_SIZE, 3), np.uint8)
 
 
 def _decode(jpeg: bytes) -> Images:
