@@ -66,8 +66,8 @@ class Decision:
 class Identifier:
     """Sees one frame after another, and decides on the latest of them.
 
-    With head crops, a frame in which no face is found says nobody and starts anew: whoever comes
-    next is not pooled with whoever went.
+    With head crops, a frame in which no face is found says nobody and starts anew: a wall is never
+    taken for a person, and whoever comes next is not pooled with whoever went.
 
     Attributes:
         frames_per_second: how many to show it of each second, as in training.
