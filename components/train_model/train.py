@@ -35,7 +35,8 @@ from components.train_model.assemble import (
     export_edge,
     read_samples,
 )
-from components.train_model.dataset import Dataset, read_dataset
+from components.train_model.control import negative_control
+from components.train_model.dataset import Dataset, Picked, read_dataset
 from components.train_model.heads import Head, Rows, train_head
 from components.train_model.lineage import describe
 
@@ -118,6 +119,8 @@ def _train(
     seconds = time.perf_counter() - started
     progress.advance()
     leaky = _random_split(dataset, recipe)
+    control = _control(dataset, dataset.split, recipe)
+    control["shows_leak"] = not _control(dataset, dataset.random_split, recipe)["passed"]
     progress.advance()
     model = _ship(exported / name, head, directory)
     progress.advance()
@@ -147,6 +150,7 @@ def _train(
         "reason": None,
         **evaluation.metrics,
         "random_split": leaky,
+        "negative_control": control,
         "train_seconds": round(seconds, 3),
         "embed_images_per_second": embedding["images_per_second"],
         "parameters": model.count_params(),
@@ -208,17 +212,32 @@ def _train_head(dataset: Dataset, sides: npt.NDArray[np.str_], recipe: Recipe) -
     train, calibration = (
         _rows(dataset, sides == side) for side in (Split.TRAIN, Split.CALIBRATION)
     )
-    return train_head(train, calibration, dataset.classes, epochs=recipe.epochs, seed=recipe.seed)
+    return train_head(
+        train,
+        calibration,
+        dataset.classes,
+        epochs=recipe.epochs,
+        seed=recipe.seed,
+        backbone=recipe.backbone,
+    )
+
+
+def _control(dataset: Dataset, sides: npt.NDArray[np.str_], recipe: Recipe) -> dict[str, Any]:
+    def train(relabelled: Dataset) -> Head:
+        return _train_head(relabelled, sides, recipe)
+
+    return negative_control(dataset, sides, train, recipe.seed, recipe.backbone)
 
 
 def _predict(head: Head, dataset: Dataset, mask: npt.NDArray[np.bool_]) -> Predicted:
-    return Predicted(**head.predict(dataset.features[mask]))
+    return Predicted(**head.predict(Picked(dataset.features, np.flatnonzero(mask))))
 
 
 def _rows(dataset: Dataset, mask: npt.NDArray[np.bool_]) -> Rows:
     known = mask & (dataset.person != STRANGER)
     clips = len(np.unique(dataset.clip_id[known]))
-    return Rows(dataset.features[known], dataset.person[known], dataset.role[known], clips)
+    features = Picked(dataset.features, np.flatnonzero(known))
+    return Rows(features, dataset.person[known], dataset.role[known], clips)
 
 
 def _labels(dataset: Dataset, mask: npt.NDArray[np.bool_], sides: npt.NDArray[np.str_]) -> Labels:
