@@ -93,8 +93,11 @@ def main(limit_bytes: int, directory: Path, dimension: int) -> None:
     from components.train_model.dataset import Picked, read_dataset
     from components.train_model.train import Recipe, _train_head
 
+    recipe = Recipe(
+        BACKBONE, epochs=1, seed=0, crop="none", frames_per_second=5.0, target_fpir=0.01
+    )
     dataset = read_dataset(directory, BACKBONE, dimension)
-    head = _train_head(dataset, dataset.split, Recipe(BACKBONE, epochs=1, seed=0, crop="none"))
+    head = _train_head(dataset, dataset.split, recipe)
     test = np.flatnonzero(dataset.split == Split.TEST)
     said = head.predict(Picked(dataset.features, test))["person"].argmax(1)
     accuracy = float((said == dataset.person[test]).mean())

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from components.contracts import Split
+from components.evaluation.trials import pool
 from components.model_directory import STRANGER
 from components.train_model.dataset import Picked
-from components.train_model.evaluate import Scored, pool
 from components.train_model.seeds import generator_for
 
 if TYPE_CHECKING:
@@ -69,10 +69,10 @@ def negative_control(
     head = train(dataclasses.replace(dataset, person=person, role=role))
     tested = sides[known] == Split.TEST
     test = np.flatnonzero(known)[tested]
-    predicted = head.predict(Picked(dataset.features, test))
-    frames = Scored(person[test], role[test], predicted["person"], predicted["role"])
-    decided = pool(frames, unit[tested].astype(str))
-    return judge(decided.person_probabilities.argmax(1), decided.person, generator)
+    predicted = head.predict(Picked(dataset.features, test))["person"]
+    _, first, group = np.unique(unit[tested], return_index=True, return_inverse=True)
+    said = pool(predicted, group, len(first)).argmax(1)
+    return judge(said, person[test][first], generator)
 
 
 def units(clip_id: Words, index: Ints, is_test: Flags) -> Ints:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     Predictions = dict[str, npt.NDArray[np.float32]]
 
 BATCH_SIZE = 256
+VECTORS_A_ROW = 6
 PATIENCE = 2
 """Epochs without a better calibration loss before training stops."""
 VIEWS_OF_A_CLIP = 5
@@ -146,10 +147,13 @@ def build_head(standardisation: Standardisation, weights: Weights, classes: Clas
 
 
 def _rows_at_once(dimension: int, people: int) -> tuple[int, int]:
-    """How many rows to pass over at once, and how many of them make a batch of training.
+    """How many rows to pass over at once, and to train on at once.
 
-    They fill a few arrays of float64 of the features, and of the probabilities, at a time.
+    What a run gives depends on the second, so it is less than BATCH_SIZE only where nothing else
+    fits. A row is there as a few vectors of float64 at a time, of its features or of its people.
     """
-    needed = 8 * 6 * (dimension + people)
-    chunk = rows_that_fit("rows of features", needed, most=CHUNK_ROWS)
-    return chunk, min(chunk, BATCH_SIZE)
+    needed = 8 * VECTORS_A_ROW * (dimension + people)
+    return (
+        rows_that_fit("features passed over", needed, most=CHUNK_ROWS),
+        rows_that_fit("features trained on", needed, most=BATCH_SIZE),
+    )

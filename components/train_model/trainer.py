@@ -48,7 +48,7 @@ class Trainer:
     ) -> None:
         """Start from `weights`, with nothing left of any training before."""
         self._standardisation = standardisation
-        self._network, unused = _compiled(len(standardisation.mean), classes)
+        self._network, unused = compiled(len(standardisation.mean), classes)
         self._network.optimizer.load_own_variables(unused)
         self.weights = weights
 
@@ -129,7 +129,7 @@ def smoothed_cross_entropy(labels: Any, probabilities: Any) -> Any:  # noqa: ANN
 
 
 @lru_cache(maxsize=1)
-def _compiled(dimension: int, classes: Classes) -> tuple[keras.Model, dict[str, Any]]:
+def compiled(dimension: int, classes: Classes) -> tuple[keras.Model, dict[str, Any]]:
     """The network that is trained, and the state of an optimiser that was never used."""
     standard = keras.Input((dimension,), name="standardised")
     network = keras.Model(standard, head_layers(classes, standard))

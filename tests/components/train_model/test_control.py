@@ -82,15 +82,15 @@ def control(dataset: Dataset, sides: np.ndarray, seed: int = 0, *, also: str = T
     ],
 )
 def test_an_honest_split_passes_whatever_the_seed(sessions):
-    for seed in range(8):
+    for seed in range(6):
         dataset = cohort(seed, sessions)
         assert control(dataset, dataset.split, seed)["passed"]
 
 
 def test_an_honest_split_scores_chance_on_average():
-    scores = [control(by_session(seed), by_session(seed).split, seed) for seed in range(30)]
+    scores = [control(by_session(seed), by_session(seed).split, seed) for seed in range(20)]
     mean = np.mean([score["identity_accuracy"] for score in scores])
-    assert mean == pytest.approx(1 / PEOPLE, abs=0.06)  # three times its standard error and more
+    assert mean == pytest.approx(1 / PEOPLE, abs=0.06)  # three standard errors
 
 
 def test_a_random_split_of_frames_is_caught():
