@@ -51,12 +51,21 @@ from components.train_model.trainer import Trainer  # noqa: E402
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-RANDOM_START = (
-    (trainer, "LEARNING_RATE", 1e-3),  # at that of the LDA start, five epochs learn nothing
-    (trainer, "DROPOUT", 0.0),
-    (trainer, "balanced_weights", lambda person: np.ones(len(person), np.float32)),
-)
-"""What the usual recipe has in the place of what."""
+NO_DROPOUT = (trainer, "DROPOUT", 0.0)
+NO_WEIGHTS = (trainer, "balanced_weights", lambda person: np.ones(len(person), np.float32))
+# At the rate of the LDA start, five epochs from random weights learn nothing.
+KERAS_RATE = (trainer, "LEARNING_RATE", 1e-3)
+RANDOM_START = {
+    "random start": (KERAS_RATE, NO_DROPOUT, NO_WEIGHTS),
+    "random start with class weights": (KERAS_RATE, NO_DROPOUT),
+}
+LDA_START = {
+    "as shipped": (),
+    "no dropout": (NO_DROPOUT,),
+    "no class weights": (NO_WEIGHTS,),
+    "smoothing 0.1": ((trainer, "LABEL_SMOOTHING", 0.1), (heads, "LABEL_SMOOTHING", 0.1)),
+}
+"""What each variant has in the place of what."""
 POOR_SHARE = 5
 BINS = 10
 TIMEOUT_S = 7200
@@ -143,22 +152,13 @@ def score(dataset: Dataset, head: Head) -> dict[str, float]:
     }
 
 
-VARIANTS: dict[str, tuple[tuple[object, str, object], ...]] = {
-    "as shipped": (),
-    "no dropout": ((trainer, "DROPOUT", 0.0),),
-    "no class weights": ((trainer, "balanced_weights", lambda p: np.ones(len(p), np.float32)),),
-    "smoothing 0.1": ((trainer, "LABEL_SMOOTHING", 0.1), (heads, "LABEL_SMOOTHING", 0.1)),
-}
-"""Of the training from the LDA start: what to put in the place of what."""
-
-
 def compare(dataset: Dataset, epochs: int, seeds: int, *, uneven: bool) -> dict[str, Any]:
     """Scores of every variant: means over the seeds."""
     train = training_rows(dataset, uneven=uneven)
-    results = {"random start": _seeds(seeds, random_start, RANDOM_START, dataset, train, epochs)}
-    results["lda start"] = _seeds(1, trained, (), dataset, train, 0)
-    for name, patches in VARIANTS.items():
-        results[name] = _seeds(seeds, trained, patches, dataset, train, epochs)
+    results = {"lda start": _seeds(1, trained, (), dataset, train, 0)}
+    for variants, make in ((RANDOM_START, random_start), (LDA_START, trained)):
+        for name, patches in variants.items():
+            results[name] = _seeds(seeds, make, patches, dataset, train, epochs)
     results["soup"] = [soup(results["as shipped"])]
     return {name: _mean([score(dataset, head) for head in of]) for name, of in results.items()}
 
