@@ -10,7 +10,7 @@ LOCKED := $(ENVIRONMENT)/.locked
 READY := $(ENVIRONMENT)/.ready
 ROBOT := build/robot
 
-.PHONY: help demo test bench-extract bench-ingest lint format hostile-table compile-pipeline lock clean
+.PHONY: help demo test bench-extract bench-ingest bench-heads lint format hostile-table compile-pipeline lock clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ bench-extract: $(READY) ## Time the extraction of frames against FFmpeg; prints 
 
 bench-ingest: $(READY) ## Time ingest of 1,000 and 10,000 small clips; prints one JSON line
 	@$(BIN)/python benchmarks/ingest.py
+
+bench-heads: $(READY) ## Say what the head's LDA start and each part of its training give; prints one JSON line
+	@$(BIN)/python benchmarks/heads.py $(OPTIONS)
 
 lint: $(READY) ## Check style, types and the layering of the modules
 	@$(BIN)/ruff check .

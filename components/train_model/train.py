@@ -25,7 +25,8 @@ from components.model_directory import (
 from components.shipped_model import JUDGED, Deployment, JudgedFrames, ship
 from components.telemetry import step
 from components.train_model.assemble import assemble
-from components.train_model.dataset import Dataset, read_dataset
+from components.train_model.control import negative_control
+from components.train_model.dataset import Dataset, Picked, read_dataset
 from components.train_model.heads import Head, Rows, train_head
 from components.train_model.lineage import describe
 
@@ -108,6 +109,8 @@ def _train(
     seconds = time.perf_counter() - started
     progress.advance()
     leaky = _random_split(dataset, recipe)
+    control = _control(dataset, dataset.split, recipe)
+    control["shows_leak"] = not _control(dataset, dataset.random_split, recipe)["passed"]
     progress.advance()
     backbone = keras.saving.load_model(exported / name / KERAS_FILE, safe_mode=True)
     shipped = ship(
@@ -127,6 +130,7 @@ def _train(
         "reason": None,
         **shipped,
         "random_split": leaky,
+        "negative_control": control,
         "train_seconds": round(seconds, 3),
         "embed_images_per_second": embedding["images_per_second"],
         "head": _head_metrics(head),
@@ -156,17 +160,32 @@ def _train_head(dataset: Dataset, sides: npt.NDArray[np.str_], recipe: Recipe) -
     train, calibration = (
         _rows(dataset, sides == side) for side in (Split.TRAIN, Split.CALIBRATION)
     )
-    return train_head(train, calibration, dataset.classes, epochs=recipe.epochs, seed=recipe.seed)
+    return train_head(
+        train,
+        calibration,
+        dataset.classes,
+        epochs=recipe.epochs,
+        seed=recipe.seed,
+        backbone=recipe.backbone,
+    )
+
+
+def _control(dataset: Dataset, sides: npt.NDArray[np.str_], recipe: Recipe) -> dict[str, Any]:
+    def train(relabelled: Dataset) -> Head:
+        return _train_head(relabelled, sides, recipe)
+
+    return negative_control(dataset, sides, train, recipe.seed, recipe.backbone)
 
 
 def _predict(head: Head, dataset: Dataset, mask: npt.NDArray[np.bool_]) -> Predicted:
-    return Predicted(**head.predict(dataset.features[mask]))
+    return Predicted(**head.predict(Picked(dataset.features, np.flatnonzero(mask))))
 
 
 def _rows(dataset: Dataset, mask: npt.NDArray[np.bool_]) -> Rows:
     known = mask & (dataset.person != STRANGER)
     clips = len(np.unique(dataset.clip_id[known]))
-    return Rows(dataset.features[known], dataset.person[known], dataset.role[known], clips)
+    features = Picked(dataset.features, np.flatnonzero(known))
+    return Rows(features, dataset.person[known], dataset.role[known], clips)
 
 
 def _labels(dataset: Dataset, mask: npt.NDArray[np.bool_], sides: npt.NDArray[np.str_]) -> Labels:

@@ -303,6 +303,12 @@ def test_the_task_shows_a_summary(task):
     assert Path(task["summary"].path).read_text(encoding="utf-8").startswith(f"# {BACKBONE}\n")
 
 
+def test_the_negative_control_scores_chance_and_would_have_shown_a_leak(trained):
+    control = trained[0]["negative_control"]
+    assert control["n"] == trained[0]["transaction"]["n"]
+    assert (control["passed"], control["shows_leak"]) == (True, True)
+
+
 def test_the_lineage_names_clips_parameters_and_libraries(trained):
     lineage = read_json(trained[1] / LINEAGE_FILE)
     assert all(lineage["clips"][side] for side in ("train", "calibration", "test"))
