@@ -21,7 +21,7 @@ from components.errors import RollcallError
 from components.sources import is_blob
 from components.synthesize_cohort import CohortOptions, synthesize_cohort
 from pipelines.flags import from_flags, names, with_flags
-from pipelines.options import DEFAULTS, FIELDS, TrainingOptions
+from pipelines.options import DEFAULTS, FIELDS, FineTuningOptions, TrainingOptions
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -126,6 +126,27 @@ def run(
     """Run the training pipeline on this machine: the same DAG as on a cluster."""
     options = from_flags(TrainingOptions, flags).checked()
     _train(source, output, options, command="run", registry=registry, keep=keep)
+
+
+@app.command(
+    epilog="Example: rollcall fine-tune --source ~/cohort --output runs/tuned --backbones "
+    "MobileNetV2 --weights ~/weights --depth 20"
+)
+@with_flags(FineTuningOptions)
+def fine_tune(
+    source: Annotated[str, typer.Option(help="Folder or Azure Blob, as for a run.")],
+    output: Output,
+    registry: Annotated[
+        str, typer.Option(help="MLflow URI.", show_default="SQLite in runs/registry")
+    ] = "",
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep frames and features (they show faces).")
+    ] = False,
+    **flags: Any,  # noqa: ANN401 - what FineTuningOptions says
+) -> None:
+    """Run the training pipeline, and train the backbones end to end, too (docs/fine-tuning.md)."""
+    options = from_flags(FineTuningOptions, flags).checked()
+    _train(source, output, options, command="fine-tune", registry=registry, keep=keep)
 
 
 @app.command(
@@ -252,13 +273,16 @@ def _train(
     keep: bool = False,
     environment: dict[str, str] | None = None,
 ) -> None:
-    from pipelines.local import local_registry, run_training  # noqa: PLC0415 - slow
+    from pipelines.local import CHECKPOINTS, local_registry, run_training  # noqa: PLC0415 - slow
 
     arguments = {
         "source": _absolute(source),
         "registry": registry or local_registry(),
         **options.arguments(),
     }
+    tuning = isinstance(options, FineTuningOptions)
+    if tuning:
+        arguments["checkpoint_dir"] = str(output.resolve() / CHECKPOINTS)
     with audited(Settings().audit_log, command) as record:
         done = run_training(
             arguments,
@@ -267,6 +291,7 @@ def _train(
             keep=keep,
             environment=environment,
             tell_source=record.count_source,
+            pipeline="fine_tuning" if tuning else "training",
         )
     _show(done, output)
 

@@ -1,6 +1,6 @@
 """The step as KFP sees it."""
 
-from typing import List
+from typing import List, Optional
 
 from kfp import dsl
 
@@ -12,6 +12,7 @@ def compare_models(
     leaderboard: dsl.Output[dsl.Artifact],
     report: dsl.Output[dsl.HTML],
     champion: dsl.Output[dsl.Model],
+    tuned: Optional[dsl.Input[List[dsl.Model]]] = None,
 ) -> str:
     """Rank the models, write the report, choose the champion.
 
@@ -21,6 +22,7 @@ def compare_models(
         leaderboard: leaderboard.json.
         report: Self-contained HTML.
         champion: A copy of the best model's directory.
+        tuned: What fine_tune_model wrote, in a pipeline that has it.
 
     Returns:
         Name of the champion.
@@ -30,7 +32,7 @@ def compare_models(
     from components.compare_models.compare import compare_models
 
     return compare_models(
-        [Path(model.path) for model in models],
+        [Path(model.path) for model in [*models, *(tuned or [])]],
         Path(audit.path),
         leaderboard=Path(leaderboard.path),
         report=Path(report.path),
