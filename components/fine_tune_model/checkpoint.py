@@ -62,10 +62,11 @@ class Checkpoint:
         if not self.path.exists():
             return None
         try:
-            with np.load(self.path, allow_pickle=False) as file:  # checks the CRC of each array
+            # Reading an array checks its CRC.
+            with self.path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
-            damaged = self.path.with_suffix(".damaged")
+        except (EOFError, OSError, ValueError, zipfile.BadZipFile) as error:
+            damaged = self.path.with_name(f"{self.path.name}.damaged")
             self.path.replace(damaged)
             log.warning("a checkpoint is damaged (%s): kept as %s", error, damaged.name)
             return None
@@ -80,10 +81,17 @@ class Checkpoint:
 
         Other trainings may be writing theirs.
         """
-        for path in self.path.parent.glob(f"*{self.path.stem}*.partial"):
+        for path in self.path.parent.glob(f".{self.path.name}.*.partial"):
             path.unlink(missing_ok=True)
-        for pattern in (f"*{SUFFIX}", f".*{SUFFIX}.*.partial", "*.damaged"):
-            for path in self.path.parent.glob(pattern):
-                if path != self.path and time.time() - path.stat().st_mtime > ABANDONED_S:
-                    path.unlink(missing_ok=True)
-                    log.info("deleted an abandoned checkpoint, %s", path.name)
+        for path in self.path.parent.iterdir():
+            if path != self.path and SUFFIX in path.name and _age(path) > ABANDONED_S:
+                path.unlink(missing_ok=True)
+                log.info("deleted an abandoned checkpoint, %s", path.name)
+
+
+def _age(path: Path) -> float:
+    """Seconds since it was written; 0 if it has gone, as others may have deleted it."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0

@@ -242,6 +242,8 @@ class Training(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
             _assign(variables, groups[group])
         self._best = groups["best"]
         self._metrics = {f"metrics/{n}": v for n, v in enumerate(groups.get("metrics", []))}
+        if self._metrics:
+            self._score(self._judge[:1])  # or Keras would make the metrics' variables too late
 
 
 def _values(group: str, variables: list[keras.Variable]) -> Arrays:
