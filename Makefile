@@ -9,7 +9,7 @@ BIN := $(ENVIRONMENT)/bin
 LOCKED := $(ENVIRONMENT)/.locked
 READY := $(ENVIRONMENT)/.ready
 
-.PHONY: help demo test bench-extract bench-ingest lint format hostile-table compile-pipeline lock clean
+.PHONY: help demo test test-kills bench-extract bench-ingest lint format hostile-table compile-pipeline lock clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ demo: $(READY) ## Make a synthetic cohort, train on it, show the leaderboard (OU
 
 test: $(READY) ## Run every test, the end-to-end one included
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+test-kills: $(READY) ## Kill a fine-tuning at 20 moments, and say what that cost
+	@ROLLCALL_TEST_KILLS=20 $(BIN)/python -m pytest -s tests/components/fine_tune_model/test_killed.py
 
 bench-extract: $(READY) ## Time the extraction of frames against FFmpeg; prints one JSON line
 	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/bench.txt

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ALL: Final = "all"
-COPIES: Final = 3
-"""Of each activation that training keeps at once: itself, its gradient, and what TensorFlow holds
-of it for the layer's own gradient."""
 _BYTES: Final = 4
 _HEAD: Final = "head"
 
@@ -90,11 +87,12 @@ def set_policy(backbone: keras.Model, policy: str) -> None:
 
 
 def bytes_a_frame(backbone: keras.Model, first: keras.layers.Layer) -> int:
-    """Estimate what a frame of a batch needs while the layers from `first` on are trained."""
-    kept = False
-    total = 0
-    for layer in leaves(backbone):
-        kept = kept or layer is first
-        size = sum(int(np.prod(shape.shape[1:])) for shape in keras.tree.flatten(layer.output))
-        total += size * _BYTES * (COPIES if kept else 0)
-    return total
+    """Estimate what a frame of a batch needs while the layers from `first` on are trained.
+
+    It is the sum of what these layers put out. TensorFlow does not keep all of that, but gradients
+    come on top: of EfficientNetLite0 these are 80 MB, and training took 65 MB a frame.
+    """
+    layers = list(leaves(backbone))
+    trained = layers[next(number for number, layer in enumerate(layers) if layer is first) :]
+    outputs = (output for layer in trained for output in keras.tree.flatten(layer.output))
+    return sum(_BYTES * int(np.prod(output.shape[1:])) for output in outputs)

@@ -99,6 +99,7 @@ class Training(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
         super().__init__()
         self._since = time.monotonic()
         self.network, self.plan, self._pictures, self._kept = model, plan, pictures, kept
+        self._replicas = setup.replicas
         self._train = pictures.side(Split.TRAIN)
         # Where there are no frames to calibrate on, those of training have to do, as for heads.
         calibration = pictures.side(Split.CALIBRATION)
@@ -180,7 +181,10 @@ class Training(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
         return {name: values[-1] for name, values in history.history.items()}
 
     def _score(self, rows: Rows) -> dict[str, float]:
-        order = Order([rows], self.place.batch)
+        batch = self.place.batch  # a replica that gets no frame of the last batch fails
+        while batch > self._replicas and 0 < len(rows) % batch < self._replicas:
+            batch -= self._replicas
+        order = Order([rows], batch)
         result: dict[str, float] = self.network.evaluate(
             batches(self._pictures, order), verbose=0, return_dict=True
         )
@@ -243,7 +247,8 @@ class Training(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
         self._best = groups["best"]
         self._metrics = {f"metrics/{n}": v for n, v in enumerate(groups.get("metrics", []))}
         if self._metrics:
-            self._score(self._judge[:1])  # or Keras would make the metrics' variables too late
+            # Or Keras would make the metrics' variables too late.
+            self._score(self._train[: self.place.batch])
 
 
 def _values(group: str, variables: list[keras.Variable]) -> Arrays:

@@ -1,4 +1,4 @@
-"""A backbone is trained end to end; interrupted anywhere, it goes on as if nothing had been."""
+"""A backbone is trained end to end; what becomes of it when it is killed is in test_killed.py."""
 
 from __future__ import annotations
 
@@ -167,31 +167,14 @@ class TestStream:
         assert weights[rows].mean() == pytest.approx(1)
 
 
-class Stop(Exception):  # noqa: N818 - no error
-    pass
-
-
-def train(model, pictures, folder, *, stop_after=None, plan=PLAN, setup=ON_PROCESSORS):
-    """Train, or be interrupted after so many steps; gives the training."""
-    own = Training(model, pictures, plan, setup, Checkpoint(folder, {"seed": plan.seed}))
-    count = own.on_train_batch_end
-
-    def counted(batch, logs=None):
-        count(batch, logs)
-        if own.steps_done == stop_after:
-            raise Stop
-
-    own.on_train_batch_end = counted
-    if stop_after is None:
-        own.run(Progress("fine_tune_model"))
-        return own
-    with pytest.raises(Stop):
-        own.run(Progress("fine_tune_model"))
+def train(model, pictures, folder, plan=PLAN, setup=ON_PROCESSORS):
+    own = Training(model, pictures, plan, setup, Checkpoint(folder, {}))
+    own.run(Progress("fine_tune_model"))
     return own
 
 
 @pytest.fixture(scope="module")
-def undisturbed(start, pictures, tmp_path_factory):
+def trained(start, pictures, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(training, "LARGEST_BATCH", 8)
         keras.utils.set_random_seed(0)
@@ -200,26 +183,16 @@ def undisturbed(start, pictures, tmp_path_factory):
 
 
 class TestTraining:
-    def test_it_learns(self, undisturbed):
-        curves = undisturbed.place.curves
+    def test_it_learns(self, trained):
+        curves = trained.place.curves
         assert curves["epoch"] == [0, 1, 2]
-        assert curves["calibration_loss"][undisturbed.place.best] < curves["calibration_loss"][0]
+        assert curves["calibration_loss"][trained.place.best] < curves["calibration_loss"][0]
 
-    def test_batch_normalisation_stays_as_it_was(self, model, undisturbed):
+    def test_batch_normalisation_stays_as_it_was(self, model, trained):
         def normalisation(own):
             return weights_of(parts_of(own).backbone.get_layer("normalise"))
 
-        assert same(normalisation(model), normalisation(undisturbed.network))
-
-    def test_interrupted_it_goes_on_as_if_nothing_had_been(
-        self, start, model, pictures, undisturbed, tmp_path, monkeypatch
-    ):
-        """What is killed in earnest, at other moments, is in test_killed.py."""
-        train(model, pictures, tmp_path, stop_after=5)
-        monkeypatch.setattr(training, "LARGEST_BATCH", 4)  # as if less memory were free now
-        again = train(keras.saving.load_model(start / MODEL_FILE), pictures, tmp_path)
-        assert again.place.curves == undisturbed.place.curves
-        assert same(weights_of(again.network), weights_of(undisturbed.network))
+        assert same(normalisation(model), normalisation(trained.network))
 
     def test_it_stops_when_calibration_does_not_get_better(self, model, pictures, tmp_path):
         plan = replace(PLAN, epochs=9, learning_rate=0.0)

@@ -19,7 +19,7 @@ KILLS = int(os.environ.get("ROLLCALL_TEST_KILLS", "3"))
 def result():
     command = [sys.executable, "-m", "tests.kills", str(KILLS)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, timeout=280)
-    print(done.stdout)
+    print("\n".join(["", *done.stdout.splitlines()[:-1]]))
     return json.loads(done.stdout.splitlines()[-1])
 
 
