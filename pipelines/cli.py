@@ -46,6 +46,8 @@ DEFAULT_BACKBONES = ",".join(DEFAULTS.backbones)
 Backbones = Annotated[str, typer.Option(**FIELDS["backbones"].metadata)]
 Seed = Annotated[int, typer.Option(min=0, help="Of everything random.")]
 Output = Annotated[Path, typer.Option(help="Folder for the results.")]
+Registry = Annotated[str, typer.Option(help="MLflow URI.", show_default="SQLite in runs/registry")]
+Keep = Annotated[bool, typer.Option("--keep", help="Keep frames and features (they show faces).")]
 
 
 class DemoSource(enum.StrEnum):
@@ -115,12 +117,8 @@ def run(
         ),
     ],
     output: Output,
-    registry: Annotated[
-        str, typer.Option(help="MLflow URI.", show_default="SQLite in runs/registry")
-    ] = "",
-    keep: Annotated[
-        bool, typer.Option("--keep", help="Keep frames and features (they show faces).")
-    ] = False,
+    registry: Registry = "",
+    keep: Keep = False,
     **flags: Any,  # noqa: ANN401 - what TrainingOptions says
 ) -> None:
     """Run the training pipeline on this machine: the same DAG as on a cluster."""
@@ -136,12 +134,8 @@ def run(
 def fine_tune(
     source: Annotated[str, typer.Option(help="Folder or Azure Blob, as for a run.")],
     output: Output,
-    registry: Annotated[
-        str, typer.Option(help="MLflow URI.", show_default="SQLite in runs/registry")
-    ] = "",
-    keep: Annotated[
-        bool, typer.Option("--keep", help="Keep frames and features (they show faces).")
-    ] = False,
+    registry: Registry = "",
+    keep: Keep = False,
     **flags: Any,  # noqa: ANN401 - what FineTuningOptions says
 ) -> None:
     """Run the training pipeline, and train the backbones end to end, too (docs/fine-tuning.md)."""
@@ -158,9 +152,7 @@ def forget(
     output: Annotated[
         Path, typer.Option(help="Output folder of a run; the receipt goes below it, too.")
     ],
-    registry: Annotated[
-        str, typer.Option(help="MLflow URI.", show_default="SQLite in runs/registry")
-    ] = "",
+    registry: Registry = "",
     delete_source: Annotated[
         bool,
         typer.Option(
