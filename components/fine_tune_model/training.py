@@ -110,14 +110,13 @@ class Training(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no 
         first = set_trainable(backbone, plan.depth)[0]
         set_policy(backbone, setup.policy)
         loaded = kept.load()
-        most = min(LARGEST_BATCH * setup.replicas, len(self._train))
-        self.place = (
-            Place(**loaded[1])
-            if loaded
-            else Place(
-                rows_that_fit("frames of a batch", bytes_a_frame(backbone, first), most=most)
-            )
-        )
+        if loaded:
+            self.place = Place(**loaded[1])
+        else:  # replicas get as many frames each
+            most = max(1, min(LARGEST_BATCH, len(self._train) // setup.replicas))
+            frame = bytes_a_frame(backbone, first)
+            fitting = rows_that_fit("frames of a batch", frame, most=most)
+            self.place = Place(setup.replicas * fitting)
         self._compile(setup)
         self._best = [weight.numpy() for weight in model.weights]
         self._metrics: Arrays = {}
