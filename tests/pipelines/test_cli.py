@@ -14,7 +14,7 @@ from pipelines import cli
 from pipelines.options import TrainingOptions
 from tests.azurite import PROGRAM
 
-COMMANDS = ("demo", "synthesize", "run", "forget", "audit", "compile")
+COMMANDS = ("demo", "synthesize", "run", "fine-tune", "forget", "audit", "compile")
 
 
 def call(monkeypatch, capsys, *arguments):

@@ -70,7 +70,11 @@ SHOWN = {
     "extract-frames": {"metrics": "Metrics"},
     "embed-frames": {"metrics": "Metrics"},
     "split-dataset": {"summary": "Markdown", "metrics": "Metrics"},
-    "train-model": {"metrics": "Metrics"},
+    "train-model": {
+        "confusion": "ClassificationMetrics",
+        "metrics": "Metrics",
+        "summary": "Markdown",
+    },
     "compare-models": {"report": "HTML", "summary": "Markdown", "metrics": "Metrics"},
     "notify": {},
 }
