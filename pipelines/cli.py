@@ -27,6 +27,8 @@ from pipelines.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from components.audit_log import Record
+    from components.champions import Move
     from pipelines.forget import Plan
     from pipelines.local import LocalRun
 
@@ -46,6 +48,8 @@ DEFAULT_BACKBONES = ",".join(DEFAULTS.backbones)
 Backbones = Annotated[str, typer.Option(**FIELDS["backbones"].metadata)]
 Seed = Annotated[int, typer.Option(min=0, help="Of everything random.")]
 Output = Annotated[Path, typer.Option(help="Folder for the results.")]
+Registry = Annotated[str, typer.Option(help="MLflow URI.", show_default="SQLite in runs/registry")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 class DemoSource(enum.StrEnum):
@@ -115,9 +119,7 @@ def run(
         ),
     ],
     output: Output,
-    registry: Annotated[
-        str, typer.Option(help="MLflow URI.", show_default="SQLite in runs/registry")
-    ] = "",
+    registry: Registry = "",
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep frames and features (they show faces).")
     ] = False,
@@ -137,16 +139,14 @@ def forget(
     output: Annotated[
         Path, typer.Option(help="Output folder of a run; the receipt goes below it, too.")
     ],
-    registry: Annotated[
-        str, typer.Option(help="MLflow URI.", show_default="SQLite in runs/registry")
-    ] = "",
+    registry: Registry = "",
     delete_source: Annotated[
         bool,
         typer.Option(
             "--delete-source", help="Delete the person's clips and images in the source, too."
         ),
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Show what derives from a person, remove it, and write a receipt (docs/privacy.md)."""
     from pipelines.forget import Request, find_traces  # noqa: PLC0415 - slow
@@ -166,6 +166,37 @@ def forget(
         receipt = carry_out(plan)
         record.counts = plan.counts()
         _show_receipt(plan, receipt)
+
+
+@app.command(epilog="Example: rollcall promote 4")
+def promote(
+    version: Annotated[str, typer.Argument(help="Number of a registered version, or an alias.")],
+    registry: Registry = "",
+    yes: Yes = False,
+) -> None:
+    """Make a registered version the champion; the one that is becomes `previous`."""
+    from components import champions  # noqa: PLC0415 - slow
+
+    with audited(Settings().audit_log, "promote") as record:
+        registry = _existing(registry)
+        found = champions.candidate(registry, version)
+        record.source_fingerprints = [found.source_fingerprint]
+        if not found.passed:
+            told = "\n".join(f"  - {reason}" for reason in found.reasons or ("nobody asked it",))
+            console.print(f"Version {found.version} did not pass the gate:\n{told}", markup=False)
+            if not yes and not _confirmed():
+                record.outcome = DECLINED
+                raise RollcallError("nothing was promoted: answer y, or give --yes")
+        _show_move(champions.promote(registry, found.version), record)
+
+
+@app.command(epilog="Example: rollcall rollback")
+def rollback(registry: Registry = "") -> None:
+    """Make the previous champion the champion again."""
+    from components import champions  # noqa: PLC0415 - slow
+
+    with audited(Settings().audit_log, "rollback") as record:
+        _show_move(champions.rollback(_existing(registry)), record)
 
 
 @app.command(epilog="Example: rollcall audit")
@@ -278,6 +309,28 @@ def _confirmed() -> bool:
         return False
 
 
+def _existing(registry: str) -> str:
+    """The registry to change: that of local runs unless one is named."""
+    from components.registry import database_of  # noqa: PLC0415 - slow
+    from pipelines.local import local_registry  # noqa: PLC0415
+
+    registry = registry or local_registry()
+    database = database_of(registry)
+    if database and not database.exists():
+        raise RollcallError(f"there is no registry at {registry}: check --registry")
+    return registry
+
+
+def _show_move(move: Move, record: Record) -> None:
+    record.counts = {"from_version": int(move.before or 0), "to_version": int(move.champion)}
+    if not move.changed:
+        console.print(f"Version {move.champion} is the champion already.")
+    elif move.before is None:
+        console.print(f"Version {move.champion} is the champion; there was none.")
+    else:
+        console.print(f"Version {move.champion} is the champion; it was version {move.before}.")
+
+
 def _show_traces(plan: Plan) -> None:
     from pipelines.forget import receipts_of  # noqa: PLC0415 - slow
     from pipelines.tables import traces_table  # noqa: PLC0415
@@ -320,15 +373,21 @@ def _absolute(source: str) -> str:
 
 
 def _show(done: LocalRun, output: Path) -> None:
-    from pipelines.tables import LEGEND, failures, leaderboard_table, steps_table  # noqa: PLC0415
+    from pipelines.tables import (  # noqa: PLC0415
+        LEGEND,
+        failures,
+        leaderboard_table,
+        steps_table,
+        verdict_lines,
+    )
 
     console.print(steps_table(done.steps, done.seconds))
     console.print(leaderboard_table(done.leaderboard))
     console.print(LEGEND, style="dim", highlight=False)
     for line in failures(done.leaderboard):
         console.print(line, style="red", markup=False)
-    champion = done.leaderboard["champion"]
-    console.print(f"Champion: [bold]{champion}[/], version {done.version}", highlight=False)
+    for line in verdict_lines(done.leaderboard["champion"], done.version, done.verdict):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     console.print(
         f"Enrolment: {done.enrolled} good, {done.to_record} to record again, see "
         f"{output / 'enrolment.csv'}",

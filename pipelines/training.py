@@ -44,6 +44,10 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
         stranger_share: float = DEFAULTS.stranger_share,
         seed: int = DEFAULTS.seed,
         roster: str = DEFAULTS.roster,
+        gate_min_accuracy: float = DEFAULTS.gate_min_accuracy,
+        gate_max_fpir: float = DEFAULTS.gate_max_fpir,
+        gate_max_latency_ms: float = DEFAULTS.gate_max_latency_ms,
+        gate_max_size_mb: float = DEFAULTS.gate_max_size_mb,
     ) -> None:
         """Train, compare and register.
 
@@ -68,8 +72,16 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
             stranger_share: Part of the visitors that is never trained on.
             seed: Of everything random.
             roster: Where the roster is, if not roster.csv in the source: path, https:// or az://.
+            gate_min_accuracy: Identity accuracy of transactions that a champion needs. A school has
+                to set its own.
+            gate_max_fpir: Rate of strangers taken for somebody that the test may leave possible
+                (its upper bound). 1 demands nothing; a school has to set its own.
+            gate_max_latency_ms: Latency (p50) of one image with the edge model that a champion may
+                have.
+            gate_max_size_mb: Size of the edge model that a champion may have.
         """
-        ended = place(notify(), "notify", settings)
+        run = dsl.PIPELINE_JOB_ID_PLACEHOLDER
+        ended = place(notify(registry=registry, run=run), "notify", settings)
         with dsl.ExitHandler(ended, name="until-notified"):
             ingested = place(
                 ingest_videos(source=source, workers=workers, roster=roster),
@@ -77,7 +89,9 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
                 settings,
             )
             exported = place(
-                export_backbones(backbones=backbones, weights=weights, seed=seed),
+                export_backbones(
+                    backbones=backbones, weights=weights, registry=registry, seed=seed
+                ),
                 "export_backbones",
                 settings,
             )
@@ -142,8 +156,15 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
             place(
                 register_model(
                     champion=compared.outputs["champion"],
+                    dataset=split.outputs["dataset"],
+                    exported=exported.outputs["exported"],
                     audit=split.outputs["audit"],
                     registry=registry,
+                    run=run,
+                    min_accuracy=gate_min_accuracy,
+                    max_fpir=gate_max_fpir,
+                    max_latency_ms=gate_max_latency_ms,
+                    max_size_mb=gate_max_size_mb,
                 ),
                 "register_model",
                 settings,

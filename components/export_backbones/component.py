@@ -5,13 +5,18 @@ from kfp import dsl
 
 @dsl.component(base_image="rollcall-train:0.1.0", install_kfp_package=False)
 def export_backbones(
-    backbones: list[str], weights: str, seed: int, exported: dsl.Output[dsl.Artifact]
+    backbones: list[str],
+    weights: str,
+    registry: str,
+    seed: int,
+    exported: dsl.Output[dsl.Artifact],
 ) -> None:
     """Build every backbone once and export it for embedding and training.
 
     Args:
         backbones: Names of the table of backbones.
         weights: Where the weights come from: imagenet, none (random), or a folder.
+        registry: MLflow URI; its champion is exported, too, to be held against the new models.
         seed: Seed of random weights.
         exported: A folder for each backbone, and backbones.json that says how each went.
     """
@@ -19,4 +24,4 @@ def export_backbones(
 
     from components.export_backbones.export import export_backbones
 
-    export_backbones(backbones, weights, Path(exported.path), seed)
+    export_backbones(backbones, weights, Path(exported.path), seed, registry)

@@ -22,7 +22,7 @@ from components.artifacts import read_json
 from components.audit_log import audited, read_log
 from components.errors import RollcallError
 from components.model_directory import CLASSES_FILE, EDGE_MODEL_FILE, FRAME_SIZE, Classes
-from components.register_model.registry import CHAMPION, MODEL_NAME, fetch_model
+from components.registry import CHAMPION, MODEL_NAME, fetch_model
 from components.synthesize_cohort import CohortOptions, synthesize_cohort
 from pipelines import cli
 from pipelines.forget import Request, find_traces
