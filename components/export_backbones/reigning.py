@@ -104,4 +104,4 @@ def features_of_noise(backbone: keras.Model) -> npt.NDArray[np.float32]:
     """What a backbone makes of one picture, the same each time, [D]."""
     size = (1, FRAME_SIZE, FRAME_SIZE, 3)
     noise = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
-    return np.asarray(backbone.predict(noise, verbose=0)[0], np.float32)
+    return np.asarray(backbone(noise, training=False)[0], np.float32)

@@ -6,6 +6,7 @@ was trained in, and the model's own files with their digests. The same input giv
 
 from __future__ import annotations
 
+import functools
 import json
 import uuid
 from importlib.metadata import Distribution, distributions
@@ -52,14 +53,18 @@ def make_sbom(name: str, lineage: Mapping[str, Any]) -> dict[str, Any]:
     )
     bom = Bom()
     bom.metadata.component = model
-    installed: dict[str, Component] = {}
+    bom.components.update(_installed())
+    bom.register_dependency(model, _installed())
+    return _reproducible(json.loads(JsonV1Dot6(bom).output_as_string()))
+
+
+@functools.cache
+def _installed() -> tuple[Component, ...]:
+    found: dict[str, Component] = {}
     for distribution in distributions():  # the first of a name is the one that is imported
         component = _component(distribution)
-        installed.setdefault(component.name, component)
-    for component in installed.values():
-        bom.components.add(component)
-    bom.register_dependency(model, installed.values())
-    return _reproducible(json.loads(JsonV1Dot6(bom).output_as_string()))
+        found.setdefault(component.name, component)
+    return tuple(found.values())
 
 
 def _component(distribution: Distribution) -> Component:
