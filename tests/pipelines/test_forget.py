@@ -177,6 +177,14 @@ def test_the_version_that_knows_them_is_revoked_and_not_the_other(request_, regi
     assert fetch_model(registry, tmp_path / "fetched", "1")
 
 
+def test_a_champion_that_a_kept_run_was_held_to_goes_with_it(request_, output):
+    """Its clips are of an earlier run: no table of this one names the person."""
+    write_kept_work(output, [OTHER])
+    write_model(output / ".work" / "pipeline" / "reigning-champion", people=(PERSON,))
+    run(request_)
+    assert not (output / ".work").exists()
+
+
 def test_a_champion_that_does_not_know_them_stays(request_, registry, output, tmp_path):
     register(write_model(tmp_path / "m3", people=(OTHER,)), registry, "3" * 64)
     shutil.rmtree(output / "champion")

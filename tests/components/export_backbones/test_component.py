@@ -13,7 +13,7 @@ class _Artifact:
 
 def test_interface():
     spec = export_backbones.component_spec
-    assert set(spec.inputs) == {"backbones", "weights", "seed"}
+    assert set(spec.inputs) == {"backbones", "weights", "registry", "seed"}
     assert set(spec.outputs) == {"exported"}
     assert all(value.description for value in spec.inputs.values())
     assert "--index-url" not in str(spec.implementation)
@@ -21,5 +21,11 @@ def test_interface():
 
 
 def test_body(tmp_path):
-    export_backbones.python_func(["MobileNet"], "none", 1, _Artifact(tmp_path / "exported"))
+    export_backbones.python_func(
+        ["MobileNet"],
+        "none",
+        f"sqlite:///{tmp_path}/mlflow.db",
+        1,
+        _Artifact(tmp_path / "exported"),
+    )
     assert read_exported(tmp_path / "exported")["MobileNet"].status is Status.SUCCEEDED

@@ -23,7 +23,6 @@ from components.train_model.assemble import assemble
 from tests.registered import register
 from tests.tiny_models import DIMENSION, make_backbone, make_head
 
-
 CONVERT = export._write_openvino_if_installed
 
 
