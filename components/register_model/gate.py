@@ -42,6 +42,7 @@ class Comparison:
     Attributes:
         version: of the champion; None where there is none.
         reason: why it cannot be compared; None where it was, or where there is no champion.
+        curable: whether another run could compare it.
         transactions: that were compared.
         people: whose they are.
         excluded: transactions left out, as the champion learnt from their clips.
@@ -53,6 +54,7 @@ class Comparison:
 
     version: str | None = None
     reason: str | None = None
+    curable: bool = False
     transactions: int = 0
     people: int = 0
     excluded: int = 0
@@ -198,16 +200,16 @@ def _audit(audit: Mapping[str, Any]) -> Check:
 
 
 def _champion(comparison: Comparison) -> Check:
-    """A champion that cannot be compared does not block; `_warnings` says so.
+    """A champion that no run can compare does not block, or it would for ever; a warning says so.
 
-    It would otherwise block for ever: nothing that a run does could make it comparable.
+    One that another run can compare does, until that run.
     """
     version, interval = comparison.version, comparison.interval
     if version is None:
         return Check("champion", 0, None, True, "champion: there is none")
     if interval is None:
         told = f"champion: version {version} cannot be compared: {comparison.reason}"
-        return Check("champion", 0, None, True, told)
+        return Check("champion", 0, None, not comparison.curable, told)
     low, high = interval
     better = "is better" if low > 0 else "is not better"
     sentence = (

@@ -7,12 +7,13 @@ and the champion in float, which is at worst a little too good for it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from components.artifacts import read_json
 from components.contracts import (
+    EMBEDDING_FILE,
     INDEX,
     INDEX_FILE,
     TRANSACTIONS,
@@ -72,34 +73,49 @@ def compare_with_champion(
         return Comparison()
     known = read_exported(exported)
     reigning, directory = known.get(REIGNING), exported / REIGNING
-    if reigning and reigning.status is not Status.SUCCEEDED:
-        return Comparison(version, reigning.reason)
-    if reigning is None or reigning.version != version:
-        return Comparison(version, "it became champion while this run went on")
-    if reason := _other_crop(directory, model):
+    if reigning is None or reigning.version not in {version, None}:
+        return Comparison(version, "it became champion while this run went on", curable=True)
+    name = reigning.same_as or REIGNING
+    if reason := _obstacle(reigning, directory, model, read_json(dataset / EMBEDDING_FILE)):
         return Comparison(version, reason)
     trials = Trials(dataset, read_json(directory / LINEAGE_FILE)["clips"])
-    counts = (len(trials.names), trials.people, trials.excluded)
+    counts = {
+        "transactions": len(trials.names),
+        "people": trials.people,
+        "excluded": trials.excluded,
+    }
     if trials.people < FEWEST_PEOPLE:
         told = (
             f"it learnt from {trials.excluded} of the test transactions, and the others are of "
             f"{trials.people} people; it takes {FEWEST_PEOPLE} to tell two models apart"
         )
-        return Comparison(version, told, *counts)
-    name = reigning.same_as or REIGNING
+        return Comparison(version, told, **counts)
     champion = trials.right_of_head(name, known[name], directory)
     challenger = trials.right_of_model(model)
     difference, interval = paired_difference(champion, challenger, trials.person)
-    means = (float(champion.mean()), float(challenger.mean()))
-    return Comparison(version, None, *counts, *means, difference, interval)
+    return Comparison(
+        version,
+        **counts,
+        champion=float(champion.mean()),
+        challenger=float(challenger.mean()),
+        difference=difference,
+        interval=interval,
+    )
 
 
-def _other_crop(champion: Path, model: Path) -> str | None:
-    """Why the frames of this run are none for the champion; None if they are."""
-    crops = [read_json(each / LINEAGE_FILE)["parameters"]["crop"] for each in (champion, model)]
-    if crops[0] == crops[1]:
-        return None
-    return f"its frames were cut with crop={crops[0]}, those of this run with crop={crops[1]}"
+def _obstacle(
+    reigning: ExportedBackbone, directory: Path, model: Path, embedding: dict[str, Any]
+) -> str | None:
+    """Why no run can ask the champion what it asks the model; None if it can."""
+    if reigning.status is not Status.SUCCEEDED:
+        return reigning.reason
+    row = embedding[reigning.same_as or REIGNING]
+    if row["status"] != Status.SUCCEEDED:
+        return f"its features cannot be had: {row['reason']}"
+    crops = [read_json(each / LINEAGE_FILE)["parameters"]["crop"] for each in (directory, model)]
+    if crops[0] != crops[1]:
+        return f"its frames were cut with crop={crops[0]}, those of this run with crop={crops[1]}"
+    return None
 
 
 class Trials:

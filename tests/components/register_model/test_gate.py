@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -19,7 +20,16 @@ METRICS = {
 }
 AUDIT = {"protocol": {"name": "by_session", "leaks": False}, "checks": {"a": 0, "b": 0}}
 NO_CHAMPION = Comparison()
-EQUAL = Comparison("3", None, 40, 20, 2, 0.9, 0.9, 0.0, (-0.1, 0.1))
+EQUAL = Comparison(
+    "3",
+    transactions=40,
+    people=20,
+    excluded=2,
+    champion=0.9,
+    challenger=0.9,
+    difference=0.0,
+    interval=(-0.1, 0.1),
+)
 
 
 def changed(values, path, value):
@@ -81,13 +91,17 @@ def test_an_audit_that_found_something_or_looked_at_nothing_fails(path, value):
 
 
 def test_a_champion_that_is_better_fails_the_model():
-    better = Comparison("3", None, 40, 20, 2, 0.9, 0.7, 0.2, (0.01, 0.4))
+    better = replace(EQUAL, challenger=0.7, difference=0.2, interval=(0.01, 0.4))
     verdict = decide(METRICS, AUDIT, LIMITS, better)
     assert [check.name for check in verdict.failed] == ["champion"]
     assert "version 3 is better: 0.900 against 0.700" in verdict.failed[0].sentence
 
 
-def test_a_champion_that_cannot_be_compared_does_not_block_but_is_not_passed_over_in_silence():
+def test_a_champion_that_another_run_can_compare_blocks():
+    assert failed(comparison=Comparison("3", "it came up meanwhile", curable=True)) == ["champion"]
+
+
+def test_a_champion_that_no_run_can_compare_does_not_block_but_is_not_passed_over_in_silence():
     verdict = decide(METRICS, AUDIT, LIMITS, Comparison("3", "its frames were cut otherwise"))
     assert verdict.passed
     assert "version 3: its frames were cut otherwise" in verdict.warnings[0]

@@ -11,7 +11,14 @@ import shutil
 import pyarrow as pa
 import pytest
 
-from components.contracts import INDEX, INDEX_FILE, TRANSACTIONS
+from components.artifacts import read_json, write_json
+from components.contracts import (
+    EMBEDDING_FILE,
+    INDEX,
+    INDEX_FILE,
+    TRANSACTIONS,
+    features_file,
+)
 from components.errors import ContractError
 from components.exported_backbones import REIGNING, Status
 from components.model_directory import TRANSACTIONS_FILE
@@ -19,6 +26,7 @@ from components.parquet import write_table
 from components.register_model.gate import Comparison
 from components.register_model.rescore import FEWEST_PEOPLE, compare_with_champion
 from tests.components.register_model.small_run import SmallRun, write_small_run
+from tests.shards import BACKBONE
 
 
 @pytest.fixture(scope="module")
@@ -88,15 +96,28 @@ def test_a_champion_that_could_not_be_exported_cannot_be_compared(small):
     assert compare(small).reason == "version 1: it was changed"
 
 
-def test_a_champion_that_came_up_meanwhile_cannot_be_compared(small):
+def test_a_champion_that_came_up_meanwhile_is_left_to_another_run(small):
     small.write_reigning()
-    assert "while this run went on" in compare(small, version="2").reason
+    found = compare(small, version="2")
+    assert "while this run went on" in found.reason
+    assert found.curable
+
+
+def test_a_champion_that_could_not_be_embedded_cannot_be_compared(small):
+    small.write_reigning()
+    embedding = read_json(small.dataset / EMBEDDING_FILE)
+    row = {**embedding[BACKBONE], "status": "failed", "reason": "not finite"}
+    write_json(small.dataset / EMBEDDING_FILE, {BACKBONE: row})
+    found = compare(small)
+    assert (found.reason, found.curable) == ("its features cannot be had: not finite", False)
 
 
 def test_a_backbone_of_its_own_has_features_of_its_own(small):
     small.write_reigning(same_as=None)
-    own = small.dataset / f"features-{REIGNING}.parquet"
-    shutil.copy(small.dataset / "features-Tiny.parquet", own)
+    own = small.dataset / features_file(REIGNING)
+    shutil.copy(small.dataset / features_file(BACKBONE), own)
+    embedding = read_json(small.dataset / EMBEDDING_FILE)
+    write_json(small.dataset / EMBEDDING_FILE, {REIGNING: embedding[BACKBONE]})
     assert compare(small).champion == 1.0
 
 
