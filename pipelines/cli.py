@@ -375,6 +375,7 @@ def _absolute(source: str) -> str:
 def _show(done: LocalRun, output: Path) -> None:
     from pipelines.tables import (  # noqa: PLC0415
         LEGEND,
+        decision,
         failures,
         leaderboard_table,
         steps_table,
@@ -386,14 +387,18 @@ def _show(done: LocalRun, output: Path) -> None:
     console.print(LEGEND, style="dim", highlight=False)
     for line in failures(done.leaderboard):
         console.print(line, style="red", markup=False)
-    for line in verdict_lines(done.leaderboard["champion"], done.version, done.verdict):
+    champion = done.leaderboard["champion"]
+    for line in verdict_lines(champion, done.version, done.verdict):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
+    for line in decision(done.leaderboard):
+        console.print(line, style="" if champion else "yellow", highlight=False, markup=False)
     console.print(
         f"Enrolment: {done.enrolled} good, {done.to_record} to record again, see "
         f"{output / 'enrolment.csv'}",
         soft_wrap=True,
     )
-    for name, path in (("Report", "report.html"), ("Model", "champion")):
+    results = {"Report": "report.html", **({"Model": "champion"} if champion else {})}
+    for name, path in results.items():
         console.print(f"{name + ':':<9} {output / path}", soft_wrap=True)
 
 

@@ -11,6 +11,7 @@ def embed_frames(
     precision: str,
     seed: int,
     features: dsl.Output[dsl.Dataset],
+    metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Turn the frames of one shard into the features of every backbone, decoding each frame once.
 
@@ -21,12 +22,14 @@ def embed_frames(
         precision: auto (bf16 where the CPU computes it, else f32), bf16 or f32.
         seed: Seed of the choice of sample frames.
         features: Index, features of each backbone, samples, and embedding.json.
+        metrics: Frames, images a second of each backbone, and what the step took.
     """
     from pathlib import Path
 
     from components.embed_frames.embed import embed_frames
+    from components.metrics import publish
 
-    embed_frames(
+    embedded = embed_frames(
         Path(frames.path),
         Path(exported.path),
         Path(features.path),
@@ -34,3 +37,4 @@ def embed_frames(
         precision=precision,
         seed=seed,
     )
+    publish(metrics, embedded.summary())

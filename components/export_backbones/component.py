@@ -10,6 +10,8 @@ def export_backbones(
     registry: str,
     seed: int,
     exported: dsl.Output[dsl.Artifact],
+    summary: dsl.Output[dsl.Markdown],
+    metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Build every backbone once and export it for embedding and training.
 
@@ -19,9 +21,15 @@ def export_backbones(
         registry: MLflow URI; its champion is exported, too, to be held against the new models.
         seed: Seed of random weights.
         exported: A folder for each backbone, and backbones.json that says how each went.
+        summary: Parameters, weights and licence of each.
+        metrics: Parameters and length of the features of each, and what the step took.
     """
     from pathlib import Path
 
     from components.export_backbones.export import export_backbones
+    from components.export_backbones.summary import summarize
+    from components.metrics import publish
 
-    export_backbones(backbones, weights, Path(exported.path), seed, registry)
+    known = export_backbones(backbones, weights, Path(exported.path), seed, registry)
+    Path(summary.path).write_text(summarize(known), encoding="utf-8")
+    publish(metrics, {name: vars(backbone) for name, backbone in known.items()})

@@ -7,6 +7,7 @@ and the champion in float, which is at worst a little too good for it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -79,23 +80,23 @@ def compare_with_champion(
     if reason := _obstacle(reigning, directory, model, read_json(dataset / EMBEDDING_FILE)):
         return Comparison(version, reason)
     trials = Trials(dataset, read_json(directory / LINEAGE_FILE)["clips"])
-    counts = {
-        "transactions": len(trials.names),
-        "people": trials.people,
-        "excluded": trials.excluded,
-    }
+    counted = Comparison(
+        version,
+        transactions=len(trials.names),
+        people=trials.people,
+        excluded=trials.excluded,
+    )
     if trials.people < FEWEST_PEOPLE:
         told = (
             f"it learnt from {trials.excluded} of the test transactions, and the others are of "
             f"{trials.people} people; it takes {FEWEST_PEOPLE} to tell two models apart"
         )
-        return Comparison(version, told, **counts)
+        return replace(counted, reason=told)
     champion = trials.right_of_head(name, known[name], directory)
     challenger = trials.right_of_model(model)
     difference, interval = paired_difference(champion, challenger, trials.person)
-    return Comparison(
-        version,
-        **counts,
+    return replace(
+        counted,
         champion=float(champion.mean()),
         challenger=float(challenger.mean()),
         difference=difference,

@@ -160,6 +160,7 @@ def write_small_run(folder: Path) -> SmallRun:
     shards = write_shards(folder / "shards", PEOPLE)
     split_dataset(
         shards.features,
+        shards.frames,
         shards.clips,
         shards.extractions,
         SplitOptions(),
