@@ -16,8 +16,32 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy.typing as npt
+    import pyarrow as pa
 
-BATCH_ROWS = 2048
+BATCH_ROWS = 256
+WORDS = ("split", "random_split", "transaction", "clip_id", "person_id")
+NUMBERS = ("person", "role_label", "index")
+
+
+@dataclass(frozen=True)
+class Picked:
+    """Some rows [n] of features [N, D], copied only as far as they are asked for."""
+
+    features: npt.NDArray[np.float16]
+    rows: npt.NDArray[np.intp]
+
+    def __len__(self) -> int:
+        """How many rows."""
+        return len(self.rows)
+
+    def __getitem__(self, which: slice | npt.NDArray[np.intp]) -> npt.NDArray[np.float16]:
+        """Copy some of them."""
+        return self.features[self.rows[which]]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many rows, and how long each is."""
+        return len(self.rows), self.features.shape[1]
 
 
 @dataclass(frozen=True)
@@ -52,31 +76,33 @@ class Dataset:
 def read_dataset(directory: Path, backbone: str, dimension: int) -> Dataset:
     """Read what split_dataset wrote.
 
-    Memory is 2 D bytes a frame for the features, and about 200 for the rest.
+    Memory is 2 D bytes a frame for the features, and 4 a letter of its words for the rest.
 
     Raises:
         ContractError: a label is out of range, or the features are not those of the index.
     """
     classes = Classes.read(directory / CLASSES_FILE)
-    index = read_table(directory / INDEX_FILE, INDEX)
-    columns = {name: np.asarray(index[name].to_pylist()) for name in INDEX.names}
-    person, role = columns["person"].astype(np.int32), columns["role_label"].astype(np.int32)
+    index = read_table(directory / INDEX_FILE, INDEX, [*WORDS, *NUMBERS])
+    words = {name: _words(index[name].combine_chunks()) for name in WORDS}
+    person, role, number = (index[name].to_numpy() for name in NUMBERS)
     classes.check_labels(np.unique(person).tolist(), where=INDEX_FILE)
     if role.size and not 0 <= role.min() <= role.max() < len(classes.roles):
         raise ContractError(f"{INDEX_FILE}: a role label is outside 0..{len(classes.roles) - 1}")
-    features = _read_features(directory, backbone, dimension, columns["clip_id"], columns["index"])
+    features = _read_features(directory, backbone, dimension, words["clip_id"], number)
     return Dataset(
         classes=classes,
         features=features,
         person=person,
         role=role,
-        split=columns["split"],
-        random_split=columns["random_split"],
-        transaction=columns["transaction"],
-        clip_id=columns["clip_id"],
-        person_id=columns["person_id"],
-        index=columns["index"].astype(np.int32),
+        index=number,
+        **words,
     )
+
+
+def _words(column: pa.Array) -> npt.NDArray[np.str_]:
+    """Words that repeat, without an object of Python's for each time they do."""
+    coded = column.dictionary_encode()
+    return np.asarray(coded.dictionary.to_pylist(), np.str_)[coded.indices.to_numpy()]
 
 
 def _read_features(
@@ -94,7 +120,7 @@ def _read_features(
             raise ContractError(f"{name} has {file.metadata.num_rows} rows, not {len(clip_id)}")
         for batch in file.iter_batches(BATCH_ROWS):
             rows = slice(at, at + batch.num_rows)
-            same_clip = np.asarray(batch["clip_id"].to_pylist()) == clip_id[rows]
+            same_clip = _words(batch["clip_id"]) == clip_id[rows]
             same_frame = batch["index"].to_numpy() == index[rows]
             if not (same_clip & same_frame).all():
                 raise ContractError(f"{name}: its rows are not those of {INDEX_FILE}")

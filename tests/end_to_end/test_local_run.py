@@ -185,7 +185,7 @@ def test_the_command_says_what_the_gate_decided(done, capsys):
 
 
 def test_the_champion_answers_a_picture(done):
-    from components.train_model.assemble import EdgeModel
+    from components.edge.model import EdgeModel
 
     champion = done.output / "champion"
     answer = EdgeModel(champion / EDGE_MODEL_FILE)(np.zeros((FRAME_SIZE, FRAME_SIZE, 3), np.uint8))

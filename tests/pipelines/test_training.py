@@ -70,8 +70,13 @@ SHOWN = {
     "extract-frames": {"metrics": "Metrics"},
     "embed-frames": {"metrics": "Metrics"},
     "split-dataset": {"summary": "Markdown", "metrics": "Metrics"},
-    "train-model": {"metrics": "Metrics"},
+    "train-model": {
+        "metrics": "Metrics",
+        "confusion": "ClassificationMetrics",
+        "summary": "Markdown",
+    },
     "compare-models": {"report": "HTML", "summary": "Markdown", "metrics": "Metrics"},
+    "register-model": {"card": "Markdown"},
     "notify": {},
 }
 """What the Kubeflow UI draws of a step."""
