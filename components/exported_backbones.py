@@ -3,6 +3,10 @@
 <name>/backbone.keras              pixels to features, for training and as the reference
 <name>/openvino.xml, openvino.bin  the same in f32 for inference, where OpenVINO was installed
 backbones.json                     an ExportedBackbone by name, in the order asked for
+
+Under the name REIGNING the model that is champion in the registry, to be held against the new ones:
+its backbone as above, unless that is the `same_as` one which is exported anyway, and beside it
+head.keras (features to probabilities), classes.json and lineage.json. It comes last.
 """
 
 from __future__ import annotations
@@ -20,6 +24,8 @@ if TYPE_CHECKING:
 
 KERAS_FILE: Final = "backbone.keras"
 OPENVINO_FILE: Final = "openvino.xml"
+HEAD_FILE: Final = "head.keras"
+REIGNING: Final = "reigning-champion"
 
 
 class Status(enum.StrEnum):
@@ -40,6 +46,9 @@ class ExportedBackbone:
         parameters: number of its weights.
         weights: "imagenet", "none" or "folder".
         license: what the ImageNet weights were released under (SPDX); none for other weights.
+        version: of REIGNING, the number of the registered version.
+        same_as: of REIGNING, the exported backbone that gives the same features; it is not embedded
+            a second time.
     """
 
     status: Status
@@ -48,6 +57,8 @@ class ExportedBackbone:
     parameters: int | None = None
     weights: str | None = None
     license: str | None = None
+    version: str | None = None
+    same_as: str | None = None
 
 
 def write_exported(directory: Path, backbones: dict[str, ExportedBackbone]) -> None:

@@ -32,6 +32,9 @@ DECISION_FILE: Final = "decision.json"
 DETECTOR_FILE: Final = "detector.tflite"
 MODEL_CARD_FILE: Final = "model_card.md"
 SBOM_FILE: Final = "sbom.cdx.json"
+GATE_FILE: Final = "gate.json"
+MANIFEST_FILE: Final = "manifest.json"
+SIGNATURE_FILE: Final = "model.sig"
 
 FRAME_SIZE: Final = 224
 """Width and height in pixels of every frame that a backbone sees."""

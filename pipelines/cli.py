@@ -27,6 +27,8 @@ from pipelines.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from components.audit_log import Record
+    from components.champions import Move
     from pipelines.forget import Plan
     from pipelines.local import LocalRun
 
@@ -48,6 +50,7 @@ Seed = Annotated[int, typer.Option(min=0, help="Of everything random.")]
 Output = Annotated[Path, typer.Option(help="Folder for the results.")]
 Registry = Annotated[str, typer.Option(help="MLflow URI.", show_default="SQLite in runs/registry")]
 Keep = Annotated[bool, typer.Option("--keep", help="Keep frames and features (they show faces).")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
 class DemoSource(enum.StrEnum):
@@ -159,7 +162,7 @@ def forget(
             "--delete-source", help="Delete the person's clips and images in the source, too."
         ),
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Show what derives from a person, remove it, and write a receipt (docs/privacy.md)."""
     from pipelines.forget import Request, find_traces  # noqa: PLC0415 - slow
@@ -179,6 +182,37 @@ def forget(
         receipt = carry_out(plan)
         record.counts = plan.counts()
         _show_receipt(plan, receipt)
+
+
+@app.command(epilog="Example: rollcall promote 4")
+def promote(
+    version: Annotated[str, typer.Argument(help="Number of a registered version, or an alias.")],
+    registry: Registry = "",
+    yes: Yes = False,
+) -> None:
+    """Make a registered version the champion; the one that is becomes `previous`."""
+    from components import champions  # noqa: PLC0415 - slow
+
+    with audited(Settings().audit_log, "promote") as record:
+        registry = _existing(registry)
+        found = champions.candidate(registry, version)
+        record.source_fingerprints = [found.source_fingerprint]
+        if not found.passed:
+            told = "\n".join(f"  - {reason}" for reason in found.reasons or ("nobody asked it",))
+            console.print(f"Version {found.version} did not pass the gate:\n{told}", markup=False)
+            if not yes and not _confirmed():
+                record.outcome = DECLINED
+                raise RollcallError("nothing was promoted: answer y, or give --yes")
+        _show_move(champions.promote(registry, found.version), record)
+
+
+@app.command(epilog="Example: rollcall rollback")
+def rollback(registry: Registry = "") -> None:
+    """Make the previous champion the champion again."""
+    from components import champions  # noqa: PLC0415 - slow
+
+    with audited(Settings().audit_log, "rollback") as record:
+        _show_move(champions.rollback(_existing(registry)), record)
 
 
 @app.command(epilog="Example: rollcall audit")
@@ -307,6 +341,28 @@ def _confirmed() -> bool:
         return False
 
 
+def _existing(registry: str) -> str:
+    """The registry to change: that of local runs unless one is named."""
+    from components.registry import database_of  # noqa: PLC0415 - slow
+    from pipelines.local import local_registry  # noqa: PLC0415
+
+    registry = registry or local_registry()
+    database = database_of(registry)
+    if database and not database.exists():
+        raise RollcallError(f"there is no registry at {registry}: check --registry")
+    return registry
+
+
+def _show_move(move: Move, record: Record) -> None:
+    record.counts = {"from_version": int(move.before or 0), "to_version": int(move.champion)}
+    if not move.changed:
+        console.print(f"Version {move.champion} is the champion already.")
+    elif move.before is None:
+        console.print(f"Version {move.champion} is the champion; there was none.")
+    else:
+        console.print(f"Version {move.champion} is the champion; it was version {move.before}.")
+
+
 def _show_traces(plan: Plan) -> None:
     from pipelines.forget import receipts_of  # noqa: PLC0415 - slow
     from pipelines.tables import traces_table  # noqa: PLC0415
@@ -355,6 +411,7 @@ def _show(done: LocalRun, output: Path) -> None:
         failures,
         leaderboard_table,
         steps_table,
+        verdict_lines,
     )
 
     console.print(steps_table(done.steps, done.seconds))
@@ -363,8 +420,8 @@ def _show(done: LocalRun, output: Path) -> None:
     for line in failures(done.leaderboard):
         console.print(line, style="red", markup=False)
     champion = done.leaderboard["champion"]
-    if champion:
-        console.print(f"Champion: [bold]{champion}[/], version {done.version}", highlight=False)
+    for line in verdict_lines(champion, done.version, done.verdict):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
     for line in decision(done.leaderboard):
         console.print(line, style="" if champion else "yellow", highlight=False, markup=False)
     console.print(

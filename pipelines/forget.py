@@ -12,9 +12,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
-from pathlib import Path
-from typing import Any, Final
-from urllib.parse import unquote
+from typing import TYPE_CHECKING, Any, Final
 
 from components.artifacts import atomic_file, read_json, sha256_of, write_json
 from components.contracts import ClipError
@@ -22,12 +20,15 @@ from components.errors import ContractError, RegistryError, RollcallError
 from components.ingest_videos.probe import CLIP_ID_DIGITS
 from components.model_directory import LINEAGE_FILE
 from components.pseudonyms import digest_of
-from components.register_model.registry import CREDENTIALS, examine_versions, revoke_version
+from components.registry import CREDENTIALS, database_of, examine_versions, revoke_version
 from components.removal import Recovery, Store, StoredFile, open_store
 from components.roster import PERSON_ID
 from components.sources import localise
 from pipelines.local import local_registry, only_run
 from pipelines.traces import LEAVE, REMOVE, REVOKE, REWRITE, Clue, Item, clip_ids_in, traces_in
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 RECEIPTS: Final = "receipts"
 SOMEBODY: Final = "<person>"
@@ -217,8 +218,8 @@ def _source_item(store: Store, file: StoredFile, digest: str | None, request: Re
 def _registry(request: Request) -> str | None:
     """The registry to look into; None if none was named and no local run made one."""
     registry = request.registry or local_registry()
-    database = registry.removeprefix("sqlite:///")
-    if database == registry or Path(unquote(database)).exists():
+    database = database_of(registry)
+    if database is None or database.exists():
         return registry
     if request.registry:
         raise RegistryError(f"there is no registry at {registry}: check --registry")

@@ -34,6 +34,7 @@ from components.contracts import (
     SOURCE_FILE,
 )
 from components.errors import RollcallError
+from components.model_directory import GATE_FILE
 from components.parquet import open_table
 from components.sources import SCRATCH_VARIABLE
 from components.telemetry import EVENTS_VARIABLE
@@ -69,6 +70,7 @@ class LocalRun:
         steps: what each step took.
         seconds: wall time of the whole.
         version: the registered version; empty where nothing was ranked.
+        verdict: the content of its gate.json; empty where there is none.
         enrolled: how many people are enrolled well enough.
         to_record: how many people have to record again.
     """
@@ -78,6 +80,7 @@ class LocalRun:
     steps: list[StepCost]
     seconds: float
     version: str
+    verdict: dict[str, Any]
     enrolled: int
     to_record: int
 
@@ -155,7 +158,8 @@ def _run(
         costs = [step.to_json() for step in steps]
         write_json(path, {"wall_seconds": seconds, "steps": costs})
     leaderboard = read_json(output / LEADERBOARD_FILE)
-    return LocalRun(output, leaderboard, steps, seconds, version, enrolled, to_record)
+    verdict = read_json(output / CHAMPION / GATE_FILE) if version else {}
+    return LocalRun(output, leaderboard, steps, seconds, version, verdict, enrolled, to_record)
 
 
 def _watch_child(
@@ -225,7 +229,7 @@ def _lay_out(tasks: Path, output: Path) -> str:
     ranked = read_json(output / LEADERBOARD_FILE)["champion"] is not None
     if ranked:
         with atomic_directory(output / CHAMPION) as directory:
-            shutil.copytree(compared / CHAMPION, directory, dirs_exist_ok=True)
+            shutil.copytree(tasks / "register-model" / "registered", directory, dirs_exist_ok=True)
     elif (output / CHAMPION).exists():
         shutil.rmtree(output / CHAMPION)
     audit = tasks / "split-dataset" / "audit"

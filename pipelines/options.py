@@ -83,6 +83,25 @@ class TrainingOptions:
     thumbnails: bool = _setting(
         False, "Show a frame of each person in the report. These are faces."
     )
+    gate_min_accuracy: float = _setting(
+        0.5,
+        "Identity accuracy of transactions that a champion needs; a school has to set its own.",
+        min=0,
+        max=1,
+    )
+    gate_max_fpir: float = _setting(
+        1.0,
+        "Rate of strangers taken for somebody that the test may leave possible (its upper bound). "
+        "1 demands nothing, and the run says so; a school has to set its own.",
+        min=0,
+        max=1,
+    )
+    gate_max_latency_ms: float = _setting(
+        100.0, "Latency (p50) of one image with the edge model that a champion may have.", min=0
+    )
+    gate_max_size_mb: float = _setting(
+        100.0, "Size of the edge model in MB that a champion may have.", min=0
+    )
 
     def checked(self) -> TrainingOptions:
         """The same with each backbone once, and absolute paths of weights and roster.

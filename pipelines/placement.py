@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from kfp import kubernetes
 
+from components.signing import SIGNING_VARIABLE, VERIFY_VARIABLE
+
 if TYPE_CHECKING:
     from kfp.dsl import PipelineTask
 
@@ -47,7 +49,10 @@ HOUR: Final = 3600
 PLACEMENTS: Final[dict[str, Placement]] = {
     # A source can change without its name changing, so what lists it is never cached.
     "ingest_videos": Placement("List clips", "data", "1", "3Gi", 3, HOUR, cached=False),
-    "export_backbones": Placement("Export backbones", "train", "2", "6Gi", 2, 2 * HOUR),
+    # Nor can the champion of a registry be told from its name.
+    "export_backbones": Placement(
+        "Export backbones", "train", "2", "6Gi", 2, 2 * HOUR, cached=False
+    ),
     "extract_frames": Placement("Extract frames", "data", "2", "3Gi", 5, 6 * HOUR),
     "embed_frames": Placement("Embed frames", "data", "2", "4Gi", 5, 6 * HOUR),
     "split_dataset": Placement("Split and audit", "data", "1", "2Gi", 2, HOUR),
@@ -56,9 +61,13 @@ PLACEMENTS: Final[dict[str, Placement]] = {
     "fine_tune_model": Placement("Fine-tune", "train", "4", "16Gi", 10, 24 * HOUR),
     "compare_models": Placement("Compare", "train", "1", "2Gi", 2, HOUR),
     # Registers anew each time: a cached version number may have been deleted from the registry.
-    "register_model": Placement("Register", "train", "1", "2Gi", 2, HOUR, cached=False),
-    "notify": Placement("Notify", "data", "1", "512Mi", 2, 600, cached=False),
+    "register_model": Placement("Register", "train", "1", "3Gi", 2, HOUR, cached=False),
+    "notify": Placement("Notify", "train", "1", "1Gi", 2, 600, cached=False),
 }
+
+
+KEYS: Final = "/etc/rollcall"
+"""Where keys are mounted."""
 
 
 def place(task: PipelineTask, step: str, settings: Settings) -> PipelineTask:
@@ -77,4 +86,16 @@ def place(task: PipelineTask, step: str, settings: Settings) -> PipelineTask:
     task.set_retry(0 if settings.local else row.retries, **BACKOFF)
     task.set_caching_options(row.cached)
     kubernetes.set_timeout(task, row.timeout_s)
+    if not settings.local:
+        _mount_keys(task, step, settings)
     return task
+
+
+def _mount_keys(task: PipelineTask, step: str, settings: Settings) -> None:
+    """Give the keys that models are signed and checked with to the steps that need them."""
+    if settings.signing_secret and step == "register_model":
+        kubernetes.use_secret_as_volume(task, settings.signing_secret, f"{KEYS}/signing")
+        task.set_env_variable(SIGNING_VARIABLE, f"{KEYS}/signing/private.pem")
+    if settings.verify_config_map and step == "export_backbones":
+        kubernetes.use_config_map_as_volume(task, settings.verify_config_map, f"{KEYS}/verify")
+        task.set_env_variable(VERIFY_VARIABLE, f"{KEYS}/verify/public.pem")

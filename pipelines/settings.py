@@ -33,3 +33,11 @@ class Settings(BaseSettings):
         default=Path("runs/audit.jsonl"),
         description="Where the commands write who ran what (components/audit_log.py).",
     )
+    signing_secret: str = Field(
+        default="",
+        description="Kubernetes Secret whose private.pem a compiled pipeline signs models with.",
+    )
+    verify_config_map: str = Field(
+        default="",
+        description="Kubernetes ConfigMap whose public.pem it checks the champion's signature by.",
+    )

@@ -13,7 +13,7 @@ from components.compare_models.preference import WORDS
 from pipelines.progress import title_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pipelines.progress import StepCost
     from pipelines.traces import Item
@@ -62,6 +62,22 @@ def failures(leaderboard: dict[str, Any]) -> list[str]:
     """A line for each model that failed."""
     failed = [row for row in leaderboard["models"] if row["status"] == "failed"]
     return [f"{row['name']}: {row['reason'].removeprefix(row['name'] + ': ')}" for row in failed]
+
+
+def verdict_lines(model: str | None, version: str, verdict: dict[str, Any]) -> Iterator[str]:
+    """What became of the best model of a run, and why."""
+    if not version:
+        yield "No model was chosen, so none was registered."
+        return
+    if verdict["passed"]:
+        yield f"Champion: {model}, version {version}"
+    else:
+        yield f"Challenger: {model}, version {version}. It did not pass the gate:"
+        yield from (
+            f"  - {check['sentence']}" for check in verdict["checks"] if not check["passed"]
+        )
+        yield f"The champion stays. To replace it all the same: rollcall promote {version}"
+    yield from (f"Mind: {warning}." for warning in verdict["warnings"])
 
 
 def _title(leaderboard: dict[str, Any]) -> str:

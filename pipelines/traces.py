@@ -204,15 +204,17 @@ def clip_ids_in(output: Path, person_id: str) -> set[str]:
 
 
 def _may_be_in_work(work: Path, clue: Clue) -> bool:
-    """False only where the clips are listed, and no table has a trace."""
+    """False only where the clips are listed, and no table and no model, a champion, has a trace."""
     if not work.exists():
         return False
     scratch = work / "scratch"
     if not any(work.rglob(CLIPS_FILE)) or (scratch.exists() and any(scratch.iterdir())):
         return True
     try:
-        return any(_is_in_table(path, clue) for path in sorted(work.rglob("*.parquet")))
-    except (OSError, pa.ArrowException):  # half a table
+        return any(_is_in_table(path, clue) for path in sorted(work.rglob("*.parquet"))) or any(
+            clue.trace_in(path.parent) for path in sorted(work.rglob(LINEAGE_FILE))
+        )
+    except (OSError, ContractError, pa.ArrowException):  # half a file
         return True
 
 

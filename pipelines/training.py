@@ -59,6 +59,10 @@ def training_steps(
         target_fpir: float = DEFAULTS.target_fpir,
         prefer: str = DEFAULTS.prefer,
         thumbnails: bool = DEFAULTS.thumbnails,
+        gate_min_accuracy: float = DEFAULTS.gate_min_accuracy,
+        gate_max_fpir: float = DEFAULTS.gate_max_fpir,
+        gate_max_latency_ms: float = DEFAULTS.gate_max_latency_ms,
+        gate_max_size_mb: float = DEFAULTS.gate_max_size_mb,
     ) -> None:
         """Train, compare and register.
 
@@ -89,8 +93,16 @@ def training_steps(
                 threshold, on the calibration side.
             prefer: Of the models that are tied in accuracy: latency, accuracy or size.
             thumbnails: Whether the report shows a frame of each person. These are faces.
+            gate_min_accuracy: Identity accuracy of transactions that a champion needs. A school has
+                to set its own.
+            gate_max_fpir: Rate of strangers taken for somebody that the test may leave possible
+                (its upper bound). 1 demands nothing; a school has to set its own.
+            gate_max_latency_ms: Latency (p50) of one image with the edge model that a champion may
+                have.
+            gate_max_size_mb: Size of the edge model that a champion may have.
         """
-        ended = place(notify(), "notify", settings)
+        run = dsl.PIPELINE_JOB_ID_PLACEHOLDER
+        ended = place(notify(registry=registry, run=run), "notify", settings)
         with dsl.ExitHandler(ended, name="until-notified"):
             ingested = place(
                 ingest_videos(source=source, workers=workers, roster=roster),
@@ -98,7 +110,9 @@ def training_steps(
                 settings,
             )
             exported = place(
-                export_backbones(backbones=backbones, weights=weights, seed=seed),
+                export_backbones(
+                    backbones=backbones, weights=weights, registry=registry, seed=seed
+                ),
                 "export_backbones",
                 settings,
             )
@@ -187,8 +201,15 @@ def training_steps(
             place(
                 register_model(
                     champion=compared.outputs["champion"],
+                    dataset=split.outputs["dataset"],
+                    exported=exported.outputs["exported"],
                     audit=split.outputs["audit"],
                     registry=registry,
+                    run=run,
+                    min_accuracy=gate_min_accuracy,
+                    max_fpir=gate_max_fpir,
+                    max_latency_ms=gate_max_latency_ms,
+                    max_size_mb=gate_max_size_mb,
                 ),
                 "register_model",
                 settings,

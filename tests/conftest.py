@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -90,3 +91,11 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     database = tmp_path_factory.mktemp("registry") / "mlflow.db"
     MlflowClient(f"sqlite:///{database}").search_registered_models()
     return database
+
+
+@pytest.fixture
+def registry(empty_database: Path, tmp_path: Path) -> str:
+    """The URI of an empty registry, whose files lie in tmp_path / "registry"."""
+    (tmp_path / "registry").mkdir()
+    shutil.copy(empty_database, tmp_path / "registry" / "mlflow.db")
+    return f"sqlite:///{tmp_path / 'registry' / 'mlflow.db'}"

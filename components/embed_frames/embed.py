@@ -118,7 +118,11 @@ def embed_frames(
     """
     with telemetry.step("embed_frames", item=str(shard)) as progress:
         chosen = engines.choose(engine, precision)
-        known = read_exported(exported)
+        known = {
+            name: backbone
+            for name, backbone in read_exported(exported).items()
+            if not backbone.same_as  # its features are those of another
+        }
         samples = Samples(seed)
         with (
             open_table(frames / FRAMES_FILE, FRAMES) as file,

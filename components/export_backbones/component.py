@@ -7,6 +7,7 @@ from kfp import dsl
 def export_backbones(
     backbones: list[str],
     weights: str,
+    registry: str,
     seed: int,
     exported: dsl.Output[dsl.Artifact],
     summary: dsl.Output[dsl.Markdown],
@@ -17,6 +18,7 @@ def export_backbones(
     Args:
         backbones: Names of the table of backbones.
         weights: Where the weights come from: imagenet, none (random), or a folder.
+        registry: MLflow URI; its champion is exported, too, to be held against the new models.
         seed: Seed of random weights.
         exported: A folder for each backbone, and backbones.json that says how each went.
         summary: Parameters, weights and licence of each.
@@ -28,6 +30,6 @@ def export_backbones(
     from components.export_backbones.summary import summarize
     from components.metrics import publish
 
-    known = export_backbones(backbones, weights, Path(exported.path), seed)
+    known = export_backbones(backbones, weights, Path(exported.path), seed, registry)
     Path(summary.path).write_text(summarize(known), encoding="utf-8")
     publish(metrics, {name: vars(backbone) for name, backbone in known.items()})

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import importlib.util
 import logging
 import os
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -18,6 +20,7 @@ from components.errors import BackboneError
 from components.exported_backbones import (
     KERAS_FILE,
     OPENVINO_FILE,
+    REIGNING,
     ExportedBackbone,
     Status,
     write_exported,
@@ -26,10 +29,12 @@ from components.model_directory import FRAME_SIZE
 from components.silent_openvino import load_openvino
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     import keras
+
+    from components.export_backbones.reigning import Reigning
 
 PIXELS_SHAPE: Final = (FRAME_SIZE, FRAME_SIZE, 3)
 
@@ -37,7 +42,7 @@ log = logging.getLogger("rollcall")
 
 
 def export_backbones(
-    names: Iterable[str], weights: str, output: Path, seed: int = 0
+    names: Iterable[str], weights: str, output: Path, seed: int = 0, registry: str = ""
 ) -> dict[str, ExportedBackbone]:
     """Build each backbone and write its files; see components.exported_backbones for the layout.
 
@@ -50,12 +55,14 @@ def export_backbones(
         weights: "imagenet", "none" or a folder, as in `find_weights`.
         output: directory to write; it appears whole or not at all.
         seed: of random weights.
+        registry: MLflow URI of the champion to export as REIGNING, too; empty for none.
 
     Returns:
         What was written into backbones.json, by name.
 
     Raises:
         BackboneError: a name is unknown, none was given, or every one of them failed.
+        RegistryError: the registry cannot be reached.
     """
     wanted = [find_backbone(name).name for name in dict.fromkeys(names)]
     if not wanted:
@@ -64,20 +71,26 @@ def export_backbones(
     with telemetry.step("export_backbones") as progress, atomic_directory(output) as directory:
         progress.expect(len(wanted), "backbones")
         _keep_quiet()
+        reigning = _take_reigning(registry, directory / REIGNING) if registry else None
         for name in wanted:
-            exported[name] = _export_or_note(name, weights, directory / name, seed)
+            export = functools.partial(_export, name, weights, directory / name, seed, reigning)
+            exported[name] = _note_failure(export, directory / name)
             progress.advance()
         if all(backbone.status is Status.FAILED for backbone in exported.values()):
             reasons = "\n".join(f"{name}: {known.reason}" for name, known in exported.items())
             raise BackboneError(f"no backbone could be exported:\n{reasons}")
+        if reigning:
+            finish = functools.partial(_finish_reigning, reigning, directory / REIGNING)
+            exported[REIGNING] = _note_failure(finish, directory / REIGNING)
         write_exported(directory, exported)
     return exported
 
 
-def _export_or_note(name: str, weights: str, directory: Path, seed: int) -> ExportedBackbone:
+def _note_failure(export: Callable[[], ExportedBackbone], directory: Path) -> ExportedBackbone:
     """Export one backbone; whatever stops it is its own matter, and stands in its row."""
+    name = directory.name
     try:
-        return _export(name, weights, directory, seed)
+        return export()
     except BackboneError as error:
         reason = str(error)
     except Exception as error:
@@ -90,15 +103,16 @@ def _export_or_note(name: str, weights: str, directory: Path, seed: int) -> Expo
     return ExportedBackbone(Status.FAILED, reason)
 
 
-def _export(name: str, weights: str, directory: Path, seed: int) -> ExportedBackbone:
+def _export(
+    name: str, weights: str, directory: Path, seed: int, reigning: Reigning | None
+) -> ExportedBackbone:
     source, _ = find_weights(name, weights)
     model = build_backbone(name, weights, seed=seed)
     directory.mkdir()
     model.save(directory / KERAS_FILE)
-    if importlib.util.find_spec("openvino"):
-        _write_openvino(model, directory / OPENVINO_FILE)
-    else:
-        log.warning("OpenVINO is not installed: %s is exported for Keras alone", name)
+    _write_openvino_if_installed(model, directory)
+    if reigning and reigning.has(model):
+        reigning.same_as = name
     return ExportedBackbone(
         Status.SUCCEEDED,
         dimension=int(model.output_shape[-1]),
@@ -106,6 +120,36 @@ def _export(name: str, weights: str, directory: Path, seed: int) -> ExportedBack
         weights=source,
         license=find_backbone(name).license if source is Weights.IMAGENET else None,
     )
+
+
+def _take_reigning(registry: str, directory: Path) -> Reigning | None:
+    from components.export_backbones.reigning import take_reigning  # noqa: PLC0415 - slow: MLflow
+
+    try:
+        return take_reigning(registry, directory)
+    finally:
+        _forget_models()
+
+
+def _finish_reigning(reigning: Reigning, directory: Path) -> ExportedBackbone:
+    """Write the champion's backbone for inference, unless one that is exported anyway will do."""
+    if reigning.row.status is Status.FAILED:
+        return reigning.row
+    if reigning.same_as:
+        (directory / KERAS_FILE).unlink()
+        return replace(reigning.row, same_as=reigning.same_as)
+    import keras  # noqa: PLC0415 - slow
+
+    model = keras.saving.load_model(directory / KERAS_FILE, compile=False, safe_mode=True)
+    _write_openvino_if_installed(model, directory)
+    return reigning.row
+
+
+def _write_openvino_if_installed(model: keras.Model, directory: Path) -> None:
+    if importlib.util.find_spec("openvino"):
+        _write_openvino(model, directory / OPENVINO_FILE)
+    else:
+        log.warning("OpenVINO is not installed: %s is for Keras alone", directory.name)
 
 
 def _write_openvino(model: keras.Model, path: Path) -> None:

@@ -1,1 +1,1 @@
-"""Registers the champion in MLflow, and fetches it back with its digests checked."""
+"""Decides by the gate whether a model becomes champion, and registers it with its papers."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import signal
 import subprocess
@@ -18,16 +19,26 @@ import pytest
 from mlflow import MlflowClient
 from rich.console import Console
 
-from components.artifacts import read_json
+from components.artifacts import digests_of, read_json
 from components.audit_log import audited, read_log
 from components.errors import RollcallError
-from components.model_directory import CLASSES_FILE, EDGE_MODEL_FILE, FRAME_SIZE, Classes
-from components.register_model.registry import CHAMPION, MODEL_NAME, fetch_model
+from components.model_directory import (
+    CLASSES_FILE,
+    EDGE_MODEL_FILE,
+    FRAME_SIZE,
+    GATE_FILE,
+    MANIFEST_FILE,
+    MODEL_CARD_FILE,
+    SBOM_FILE,
+    Classes,
+)
+from components.registry import CHALLENGER, CHAMPION, MODEL_NAME, fetch_model
 from components.synthesize_cohort import CohortOptions, synthesize_cohort
 from pipelines import cli
 from pipelines.forget import Request, find_traces
 from pipelines.local import local_registry, run_training
 from pipelines.placement import PLACEMENTS
+from tests.registered import aliases
 from tests.stills import film_to_stills
 
 COHORT = CohortOptions(students=3, staff=1, visitors=3, seconds=2.0, size=96, fps=10)
@@ -65,6 +76,7 @@ def arguments(folder, source):
         "weights": str(folder / "weights"),
         "registry": local_registry(folder / "registry"),
         "min_sharpness": 0.0,
+        "gate_min_accuracy": 0.0,
     }
 
 
@@ -155,14 +167,21 @@ def test_the_command_ends_with_how_many_have_to_record_again(done, capsys):
     assert f"Enrolment: 0 good, 8 to record again, see {done.output / 'enrolment.csv'}" in printed
 
 
-def test_the_champion_is_registered_and_comes_back_whole(done, arguments, tmp_path):
-    client = MlflowClient(arguments["registry"])
-    version = client.get_model_version_by_alias(MODEL_NAME, CHAMPION)
-    assert str(version.version) == done.version
-    fetched = fetch_model(arguments["registry"], tmp_path / "fetched")
-    assert {p.name for p in fetched.iterdir()} == {
-        p.name for p in (done.output / "champion").iterdir()
-    }
+def test_the_model_is_registered_with_its_papers_and_comes_back_whole(done, arguments, tmp_path):
+    fetched = fetch_model(arguments["registry"], tmp_path / "fetched", done.version)
+    assert digests_of(fetched) == digests_of(done.output / "champion")
+    assert {MODEL_CARD_FILE, SBOM_FILE, GATE_FILE, MANIFEST_FILE} <= set(digests_of(fetched))
+
+
+def test_the_alias_is_what_the_gate_decided(done, arguments):
+    alias = CHAMPION if done.verdict["passed"] else CHALLENGER
+    assert aliases(arguments["registry"]) == {alias: done.version}
+
+
+def test_the_command_says_what_the_gate_decided(done, capsys):
+    cli._show(done, done.output)
+    title = "Champion" if done.verdict["passed"] else "Challenger"
+    assert f"{title}: EfficientNetLite0, version {done.version}" in capsys.readouterr().out
 
 
 def test_the_champion_answers_a_picture(done):
@@ -216,7 +235,11 @@ def test_no_frame_is_left_behind(done):
 
 def test_the_exit_handler_had_its_say(done):
     log = (done.output / "run.log").read_text(encoding="utf-8")
-    assert '"state": "SUCCEEDED"' in log
+    (notice,) = re.findall(r'\{"event": "run_ended".*\}', log)
+    registered = json.loads(notice)["registered"]
+    assert json.loads(notice)["state"] == "SUCCEEDED"
+    assert registered["version"] == done.version
+    assert registered["gate"] == ("passed" if done.verdict["passed"] else "failed")
 
 
 def test_the_log_names_nobody(done, source):

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import io
 import sys
 
 import pytest
 from typer.testing import CliRunner
 
 from components.audit_log import audited, last_digest, read_log
+from components.champions import FAILED
 from components.errors import RollcallError
+from components.registry import GATE, REASON
 from components.sources import open_source
 from pipelines import cli
 from pipelines.options import TrainingOptions
 from tests.azurite import PROGRAM
+from tests.registered import aliases, register, write_model
 
-COMMANDS = ("demo", "synthesize", "run", "fine-tune", "forget", "audit", "compile")
+COMMANDS = (
+    "demo",
+    "synthesize",
+    "run",
+    "fine-tune",
+    "forget",
+    "promote",
+    "rollback",
+    "audit",
+    "compile",
+)
 
 
 def call(monkeypatch, capsys, *arguments):
@@ -177,8 +191,81 @@ def test_an_audit_log_that_was_changed_is_an_error(monkeypatch, capsys, tmp_path
     assert "line 2:" in " ".join(printed.split())
 
 
+@pytest.fixture
+def versions(registry, tmp_path):
+    """Version 1 was champion, version 2 is, and version 3 did not pass the gate."""
+    model = write_model(tmp_path / "model")
+    register(model, registry)
+    register(model, registry)
+    register(model, registry, champion=False, **{GATE: FAILED, f"{REASON}size": "too large"})
+    return registry
+
+
+def logged(tmp_path):
+    """The last line of the audit log, as far as promote and rollback differ in it."""
+    entry = list(read_log(tmp_path / "audit.jsonl"))[-1]
+    return entry["what"]["command"], entry["outcome"], entry["counts"]
+
+
+def test_a_version_that_passed_is_promoted_without_a_question(
+    monkeypatch, capsys, versions, tmp_path
+):
+    code, printed = call(monkeypatch, capsys, "promote", "1", "--registry", versions)
+    assert code == 0
+    assert "Version 1 is the champion; it was version 2." in printed
+    moved = {"from_version": 2, "to_version": 1}
+    assert logged(tmp_path) == ("promote", "succeeded", moved)
+
+
+def test_a_challenger_is_not_promoted_without_an_answer(monkeypatch, capsys, versions, tmp_path):
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    code, printed = call(monkeypatch, capsys, "promote", "3", "--registry", versions)
+    assert code == 1
+    assert "too large" in printed
+    assert aliases(versions)["champion"] == "2"
+    assert logged(tmp_path) == ("promote", "declined", {})
+
+
+@pytest.mark.parametrize(("answer", "more"), [("y\n", ()), ("", ("--yes",))])
+def test_a_challenger_is_promoted_after_a_yes(monkeypatch, capsys, versions, answer, more):
+    monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+    code, printed = call(monkeypatch, capsys, "promote", "3", "--registry", versions, *more)
+    assert code == 0
+    assert "too large" in printed
+    assert aliases(versions) == {"champion": "3", "previous": "2"}
+
+
+def test_what_is_champion_already_is_said_to_be(monkeypatch, capsys, versions):
+    code, printed = call(monkeypatch, capsys, "promote", "2", "--registry", versions)
+    assert (code, "already" in printed) == (0, True)
+
+
+def test_a_rollback_is_told_and_logged(monkeypatch, capsys, versions, tmp_path):
+    code, printed = call(monkeypatch, capsys, "rollback", "--registry", versions)
+    assert code == 0
+    assert "Version 1 is the champion; it was version 2." in printed
+    assert logged(tmp_path)[:2] == ("rollback", "succeeded")
+
+
+@pytest.mark.parametrize("command", [("promote", "1"), ("rollback",)])
+def test_a_registry_that_is_not_there_is_not_made(monkeypatch, capsys, tmp_path, command):
+    registry = f"sqlite:///{tmp_path}/none/mlflow.db"
+    code, printed = call(monkeypatch, capsys, *command, "--registry", registry)
+    assert code == 1
+    assert "--registry" in printed
+    assert not (tmp_path / "none").exists()
+
+
 def test_a_run_that_fails_is_in_the_audit_log_too(monkeypatch, capsys, tmp_path):
-    arguments = ("--source", tmp_path / "none", "--output", tmp_path / "out")
+    registry = f"sqlite:///{tmp_path}/mlflow.db"
+    arguments = (
+        "--source",
+        tmp_path / "none",
+        "--output",
+        tmp_path / "out",
+        "--registry",
+        registry,
+    )
     code, _ = call(monkeypatch, capsys, "run", *arguments, "--backbones", "EfficientNetLite0")
     entries = list(read_log(tmp_path / "audit.jsonl"))
     assert code == 1

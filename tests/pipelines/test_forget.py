@@ -17,19 +17,15 @@ from mlflow import MlflowClient
 from components.artifacts import digests_of, read_json, write_json
 from components.audit_log import read_log
 from components.contracts import CLIPS, CLIPS_FILE, REJECTS_FILE, Reason, Reject, rejects_table
-from components.errors import ContractError, RegistryError, RollcallError
+from components.errors import ContractError, RegistryError, RollcallError, TrustError
 from components.model_directory import CLASSES_FILE, LINEAGE_FILE, METRICS_FILE, Classes
 from components.parquet import write_table
 from components.pseudonyms import hide
-from components.register_model.registry import (
-    CHAMPION,
-    MODEL_NAME,
-    fetch_model,
-    register_champion,
-)
+from components.registry import CHAMPION, MODEL_NAME, fetch_model
 from pipelines import cli
 from pipelines.forget import RECEIPTS, Request, find_traces, forget, receipts_of
 from pipelines.local import CHECKPOINTS
+from tests.registered import aliases, register
 
 PERSON, OTHER = "p-1", "p-2"
 ROSTER = (PERSON, OTHER, "p-10")
@@ -88,14 +84,11 @@ def output(tmp_path, source):
 
 
 @pytest.fixture
-def registry(empty_database, tmp_path):
+def registry(registry, tmp_path):
     """Version 1 knows OTHER alone; version 2, the champion, knows both."""
-    (tmp_path / "registry").mkdir()
-    shutil.copy(empty_database, tmp_path / "registry" / "mlflow.db")
-    uri = f"sqlite:///{tmp_path / 'registry' / 'mlflow.db'}"
-    register_champion(write_model(tmp_path / "m1", people=(OTHER,)), uri, "1" * 64)
-    register_champion(write_model(tmp_path / "m2", people=(PERSON, OTHER)), uri, "2" * 64)
-    return uri
+    register(write_model(tmp_path / "m1", people=(OTHER,)), registry, "1" * 64)
+    register(write_model(tmp_path / "m2", people=(PERSON, OTHER)), registry, "2" * 64)
+    return registry
 
 
 @pytest.fixture
@@ -179,14 +172,22 @@ def test_the_version_that_knows_them_is_revoked_and_not_the_other(request_, regi
     client = MlflowClient(registry)
     assert client.get_model_version(MODEL_NAME, "2").tags["status"] == "revoked"
     assert "status" not in client.get_model_version(MODEL_NAME, "1").tags
-    assert client.get_registered_model(MODEL_NAME).aliases == {}
-    with pytest.raises(RegistryError, match="revoked"):
+    assert aliases(registry) == {"previous": "1"}  # which is not champion unless somebody says so
+    with pytest.raises(TrustError, match="revoked"):
         fetch_model(registry, tmp_path / "fetched", "2")
     assert fetch_model(registry, tmp_path / "fetched", "1")
 
 
+def test_a_champion_that_a_kept_run_was_held_to_goes_with_it(request_, output):
+    """Its clips are of an earlier run: no table of this one names the person."""
+    write_kept_work(output, [OTHER])
+    write_model(output / ".work" / "pipeline" / "reigning-champion", people=(PERSON,))
+    run(request_)
+    assert not (output / ".work").exists()
+
+
 def test_a_champion_that_does_not_know_them_stays(request_, registry, output, tmp_path):
-    register_champion(write_model(tmp_path / "m3", people=(OTHER,)), registry, "3" * 64)
+    register(write_model(tmp_path / "m3", people=(OTHER,)), registry, "3" * 64)
     shutil.rmtree(output / "champion")
     shutil.copytree(tmp_path / "m3", output / "champion")
     run(request_)
@@ -205,7 +206,7 @@ def test_a_champion_that_does_not_know_them_stays(request_, registry, output, tm
     ids=["one of its classes", "a stranger to it", "clips alone"],
 )
 def test_a_model_is_known_by_any_of_three_marks(request_, registry, tmp_path, origin):
-    register_champion(write_model(tmp_path / "m3", **origin), registry, "3" * 64)
+    register(write_model(tmp_path / "m3", **origin), registry, "3" * 64)
     assert ("model version", "version 3") in found(find_traces(request_))
 
 
@@ -296,7 +297,7 @@ def test_clips_whose_ids_only_a_kept_run_knows_lead_to_their_models(
     write_kept_work(output, [OTHER, PERSON])
     clips = (f"{1:016x}",)
     model = write_model(tmp_path / "m3", clips=clips, with_digests=False)
-    register_champion(model, registry, "3" * 64)
+    register(model, registry, "3" * 64)
     assert ("model version", "version 3") in found(find_traces(request_))
 
 

@@ -22,15 +22,16 @@ VERSION = "7"
 def tasks(tmp_path):
     def _tasks(champion):
         compared, audit = tmp_path / "compare-models", tmp_path / "split-dataset" / "audit"
-        for folder in (compared / "champion", audit, tmp_path / "register-model"):
+        registered = tmp_path / "register-model" / "registered"
+        for folder in (compared, audit, registered):
             folder.mkdir(parents=True)
         write_json(compared / "leaderboard", {"champion": champion})
         (compared / "report").write_text("a page")
-        (compared / "champion" / "metrics.json").write_text("{}")
+        (registered / "metrics.json").write_text("{}")
         write_table(audit / REJECTS_FILE, REJECTS.empty_table())
         write_table(audit / ENROLMENT_FILE, ENROLMENT.empty_table())
-        registered = {"parameterValues": {"Output": VERSION}}
-        write_json(tmp_path / "register-model" / "executor_output.json", registered)
+        returned = {"parameterValues": {"Output": VERSION}}
+        write_json(tmp_path / "register-model" / "executor_output.json", returned)
         return tmp_path
 
     return _tasks

@@ -10,8 +10,10 @@ import re
 import pytest
 import yaml
 
-from pipelines.compilation import COMPILED
+from components.signing import SIGNING_VARIABLE, VERIFY_VARIABLE
+from pipelines.compilation import COMPILED, compile_pipelines
 from pipelines.placement import PLACEMENTS
+from pipelines.settings import Settings
 
 SPEC, PLATFORM = yaml.safe_load_all((COMPILED / "fine_tuning.yaml").read_text(encoding="ascii"))
 EXECUTORS = SPEC["deploymentSpec"]["executors"]
@@ -74,3 +76,38 @@ class TestStep:
 
     def test_has_a_title_for_the_ui(self, step):
         assert TASKS[step]["taskInfo"]["name"] == PLACEMENTS[step].title
+
+
+@pytest.fixture(scope="module")
+def executors(tmp_path_factory):
+    """Environments and platform settings where both keys are named."""
+    keys = {"signing_secret": "signing", "verify_config_map": "verify"}
+    path, *_ = compile_pipelines(Settings(**keys), tmp_path_factory.mktemp("compiled"))
+    spec, platform = yaml.safe_load_all(path.read_text())
+    environments = {
+        name: {row["name"]: row["value"] for row in executor["container"].get("env", ())}
+        for name, executor in spec["deploymentSpec"]["executors"].items()
+    }
+    return environments, platform["platforms"]["kubernetes"]["deploymentSpec"]["executors"]
+
+
+class TestKeys:
+    """Where models are signed, and where signatures are checked."""
+
+    def test_the_private_key_is_given_to_the_step_that_registers_alone(self, executors):
+        environments, platform = executors
+        having = {name for name, env in environments.items() if SIGNING_VARIABLE in env}
+        mounted = {name for name, row in platform.items() if "secretAsVolume" in row}
+        assert having == mounted == {"exec-register-model"}
+        (volume,) = platform["exec-register-model"]["secretAsVolume"]
+        path = environments["exec-register-model"][SIGNING_VARIABLE]
+        assert path == f"{volume['mountPath']}/private.pem"
+
+    def test_the_public_key_is_given_to_the_step_that_fetches_alone(self, executors):
+        environments, platform = executors
+        having = {name for name, env in environments.items() if VERIFY_VARIABLE in env}
+        mounted = {name for name, row in platform.items() if "configMapAsVolume" in row}
+        assert having == mounted == {"exec-export-backbones"}
+
+    def test_without_keys_nothing_is_mounted(self):
+        assert not [row for row in ON_KUBERNETES.values() if "secretAsVolume" in row]

@@ -9,7 +9,14 @@ import pytest
 from rich.console import Console
 
 from pipelines.progress import StepCost
-from pipelines.tables import LEGEND, decision, failures, leaderboard_table, steps_table
+from pipelines.tables import (
+    LEGEND,
+    decision,
+    failures,
+    leaderboard_table,
+    steps_table,
+    verdict_lines,
+)
 
 SCORES = {"identity_accuracy": 0.95, "role_accuracy": 1.0, "n": 20}
 MODEL = {
@@ -121,3 +128,24 @@ def test_the_steps_show_time_and_memory():
     text = printed(steps_table([cost], 75.0))
     for part in ("Embed frames", "10.8", "21.5", "480", "75.0 s in all"):
         assert part in text
+
+
+def verdict(*, passed):
+    check = {"name": "size", "passed": passed, "sentence": "size: 2 MB, at most 1"}
+    return {"passed": passed, "checks": [check], "warnings": ["no limit is set"]}
+
+
+def test_a_champion_is_named_with_what_has_to_be_minded():
+    lines = list(verdict_lines("VGG16", "4", verdict(passed=True)))
+    assert lines == ["Champion: VGG16, version 4", "Mind: no limit is set."]
+
+
+def test_a_challenger_is_named_with_the_rules_it_broke_and_how_to_promote_it():
+    lines = list(verdict_lines("VGG16", "4", verdict(passed=False)))
+    assert lines[0].startswith("Challenger: VGG16, version 4")
+    assert lines[1] == "  - size: 2 MB, at most 1"
+    assert "rollcall promote 4" in lines[2]
+
+
+def test_where_nothing_was_registered_that_is_told():
+    assert list(verdict_lines(None, "", {})) == ["No model was chosen, so none was registered."]

@@ -52,7 +52,7 @@ def test_every_edge_is_one_of_the_design(defaults):
         heads: {"export-backbones", "split-dataset"},
         # It reads of every step what that took.
         "compare-models": {heads, "split-dataset", shards, "ingest-videos", "export-backbones"},
-        "register-model": {"compare-models", "split-dataset"},
+        "register-model": {"compare-models", "export-backbones", "split-dataset"},
     }
     assert edges(loop(shards)) == {"extract-frames": set(), "embed-frames": {"extract-frames"}}
 
@@ -76,6 +76,7 @@ SHOWN = {
         "summary": "Markdown",
     },
     "compare-models": {"report": "HTML", "summary": "Markdown", "metrics": "Metrics"},
+    "register-model": {"card": "Markdown"},
     "notify": {},
 }
 """What the Kubeflow UI draws of a step."""
@@ -101,6 +102,16 @@ def test_notify_runs_however_the_rest_ends():
     tasks = SPEC["root"]["dag"]["tasks"]
     assert tasks["notify"]["triggerPolicy"]["strategy"] == "ALL_UPSTREAM_TASKS_COMPLETED"
     assert tasks["notify"]["dependentTasks"] == ["exit-handler-1"]
+
+
+def test_the_exit_handler_finds_what_the_run_registered():
+    """Both are given the same run and registry, as neither can be given the other's output."""
+    handler = SPEC["root"]["dag"]["tasks"]["notify"]["inputs"]["parameters"]
+    step = HANDLED["register-model"]["inputs"]["parameters"]
+    runs = [each["run"]["runtimeValue"]["constant"] for each in (handler, step)]
+    assert runs == ["{{$.pipeline_job_uuid}}"] * 2
+    assert handler["registry"] == {"componentInputParameter": "registry"}
+    assert step["registry"]["componentInputParameter"].endswith("registry")
 
 
 def test_every_parameter_but_the_source_has_a_default():

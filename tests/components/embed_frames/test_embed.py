@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -24,7 +25,7 @@ from components.contracts import (
 from components.embed_frames import engines, spool
 from components.embed_frames.embed import embed_frames
 from components.errors import BackboneError, ContractError
-from components.exported_backbones import Status, read_exported
+from components.exported_backbones import REIGNING, Status, read_exported, write_exported
 from components.parquet import read_table, write_table
 from tests.components.embed_frames.conftest import CLIPS, Means, jpeg, shard_rows, write_shard
 
@@ -206,6 +207,14 @@ def test_when_every_backbone_fails_nothing_is_written(shard, fake, tmp_path):
     with pytest.raises(BackboneError, match=r"(?s)no backbone gave features:\nA: .*\nB: "):
         embed_frames(shard, fake(A=RuntimeError("x"), B=Means(1e9)), tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["exported"]
+
+
+def test_a_champion_on_one_of_the_backbones_is_not_embedded_again(shard, fake, tmp_path):
+    exported = fake(One=Means())
+    one = read_exported(exported)["One"]
+    write_exported(exported, {"One": one, REIGNING: replace(one, same_as="One", version="1")})
+    done = embed_frames(shard, exported, tmp_path / "out")
+    assert list(done.backbones) == ["One"]
 
 
 def test_a_full_disk_is_no_backbone_s_fault(shard, fake, tmp_path):

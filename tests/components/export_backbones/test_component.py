@@ -10,7 +10,7 @@ from components.exported_backbones import Status, read_exported
 
 def test_interface():
     spec = export_backbones.component_spec
-    assert set(spec.inputs) == {"backbones", "weights", "seed"}
+    assert set(spec.inputs) == {"backbones", "weights", "registry", "seed"}
     assert set(spec.outputs) == {"exported", "summary", "metrics"}
     assert all(value.description for value in spec.inputs.values())
     assert "--index-url" not in str(spec.implementation)
@@ -20,7 +20,8 @@ def test_interface():
 def test_body(tmp_path):
     kinds = {"exported": dsl.Artifact, "summary": dsl.Markdown, "metrics": dsl.Metrics}
     outputs = {name: kind(uri=str(tmp_path / name)) for name, kind in kinds.items()}
-    export_backbones.python_func(["MobileNet"], "none", 1, **outputs)
+    new = f"sqlite:///{tmp_path}/mlflow.db"
+    export_backbones.python_func(["MobileNet"], "none", new, 1, **outputs)
     known = read_exported(tmp_path / "exported")["MobileNet"]
     assert known.status is Status.SUCCEEDED
     text = (tmp_path / "summary").read_text(encoding="utf-8")

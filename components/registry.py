@@ -1,7 +1,7 @@
 """The registry: a version holds the model directory, its metrics and what it was made from.
 
-Trust runs in a chain: the version's tag holds the digest of lineage.json, and that file holds the
-digests of all others.
+The version's tags hold the digests of its manifest.json and lineage.json; what hangs on those
+stands in components/trusted_model.py.
 """
 
 from __future__ import annotations
@@ -23,10 +23,17 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from components.artifacts import atomic_directory, read_json, sha256_of, verify_digests
-from components.errors import ContractError, DigestError, RegistryError
+from components.errors import ContractError, DigestError, RegistryError, TrustError
 from components.metrics import flat_numbers
-from components.model_directory import CLASSES_FILE, LINEAGE_FILE, METRICS_FILE
-from components.telemetry import step
+from components.model_directory import (
+    CLASSES_FILE,
+    LINEAGE_FILE,
+    MANIFEST_FILE,
+    METRICS_FILE,
+    MODEL_CARD_FILE,
+)
+from components.signing import check_signature
+from components.trusted_model import verify_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,8 +44,18 @@ if TYPE_CHECKING:
 MODEL_NAME: Final = "rollcall"
 EXPERIMENT: Final = "rollcall"
 CHAMPION: Final = "champion"
+PREVIOUS: Final = "previous"
+CHALLENGER: Final = "challenger"
 FOLDER: Final = "model"
 
+MANIFEST_TAG: Final = "manifest_sha256"
+SOURCE: Final = "source_fingerprint"
+RUN: Final = "pipeline_run"
+GATE: Final = "gate"
+REASON: Final = "gate_failed."
+"""Before the name of each rule that a version failed, which holds why."""
+LONGEST_DESCRIPTION: Final = 5000
+"""What a column of MLflow's database holds."""
 STATUS: Final = "status"
 REVOKED: Final = "revoked"
 REVOKED_ON: Final = "revoked_on"
@@ -51,52 +68,50 @@ CREDENTIALS: Final = re.compile(r"//[^/@\s]+@")
 """Name and password in a URI, wherever it stands in a text."""
 
 
-def register_champion(model: Path, registry: str, source_fingerprint: str) -> str:
-    """Register a model directory as a new version of MODEL_NAME, and make it the champion.
+def register_version(
+    model: Path, registry: str, tags: dict[str, str], description: str = ""
+) -> str:
+    """Register a directory, as it stands, as a new version of MODEL_NAME; it gets no alias.
 
     Args:
-        model: a directory that train_model wrote; its digests are checked first.
+        model: a model directory with its manifest.json.
         registry: an MLflow URI. With SQLite, the files lie in a folder beside the database.
-        source_fingerprint: digest of the clips that the run was made from.
+        tags: of the version, on top of those that its own files give.
+        description: in Markdown; what is beyond LONGEST_DESCRIPTION characters is cut off.
 
     Returns:
         The new version's number.
 
     Raises:
-        DigestError: a file is not what train_model wrote.
+        DigestError: a file is not what was written.
         RegistryError: the registry cannot be reached, or refused.
     """
-    with step("register_model") as progress:
-        progress.expect(3, "phases")
-        lineage, metrics = read_json(model / LINEAGE_FILE), read_json(model / METRICS_FILE)
-        verify_digests(model, lineage["sha256"])
-        progress.advance()
-        with _registry_errors(registry):
-            client = MlflowClient(registry)
-            run = client.create_run(_experiment(client, registry), run_name=metrics["name"])
-            for name, value in flat_numbers(metrics):
-                client.log_metric(run.info.run_id, name, value)
-            client.log_artifacts(run.info.run_id, str(model), FOLDER)
-            client.set_terminated(run.info.run_id)
-            progress.advance()
-            version = client.create_model_version(
-                _registered(client),
-                source=f"{run.info.artifact_uri}/{FOLDER}",
-                run_id=run.info.run_id,
-                tags={
-                    "backbone": metrics["name"],
-                    "code_version": lineage["code_version"],
-                    "source_fingerprint": source_fingerprint,
-                    "lineage_sha256": sha256_of(model / LINEAGE_FILE),
-                },
-            )
-            client.set_registered_model_alias(MODEL_NAME, CHAMPION, version.version)
-        progress.advance()
+    verify_model(model)
+    lineage, metrics = read_json(model / LINEAGE_FILE), read_json(model / METRICS_FILE)
+    with connected(registry) as client:
+        run = client.create_run(_experiment(client, registry), run_name=metrics["name"])
+        for name, value in flat_numbers(metrics):
+            client.log_metric(run.info.run_id, name, value)
+        client.log_artifacts(run.info.run_id, str(model), FOLDER)
+        client.set_terminated(run.info.run_id)
+        version = client.create_model_version(
+            _registered(client),
+            source=f"{run.info.artifact_uri}/{FOLDER}",
+            run_id=run.info.run_id,
+            tags={
+                "backbone": metrics["name"],
+                "code_version": lineage["code_version"],
+                "lineage_sha256": sha256_of(model / LINEAGE_FILE),
+                MANIFEST_TAG: sha256_of(model / MANIFEST_FILE),
+                **tags,
+            },
+            description=_cut(description),
+        )
     return str(version.version)
 
 
 def fetch_model(registry: str, output: Path, version: str = CHAMPION) -> Path:
-    """Download a version into `output`, which appears only if every digest is right.
+    """Download a version into `output`, which appears only if all of it can be trusted.
 
     Args:
         registry: an MLflow URI.
@@ -105,22 +120,57 @@ def fetch_model(registry: str, output: Path, version: str = CHAMPION) -> Path:
 
     Raises:
         DigestError: a file is not what was registered.
-        RegistryError: the registry cannot be reached, or has no such version, or it was revoked.
+        TrustError: it was revoked, or holds what can run code, or it has not the signature that
+            components.signing asks for.
+        RegistryError: the registry cannot be reached, or has no such version.
     """
-    with _registry_errors(registry), atomic_directory(output) as directory:
-        client = MlflowClient(registry)
-        found = _find(client, version)
-        _refuse_revoked(found)
+    with connected(registry) as client, atomic_directory(output) as directory:
+        found = find_version(client, version)
+        refuse_revoked(found)
         client.download_artifacts(str(found.run_id), FOLDER, str(directory))
         for path in (directory / FOLDER).iterdir():
             shutil.move(path, directory)
         (directory / FOLDER).rmdir()
-        if sha256_of(directory / LINEAGE_FILE) != found.tags["lineage_sha256"]:
+        manifest = directory / MANIFEST_FILE
+        if not manifest.is_file() or sha256_of(manifest) != found.tags.get(MANIFEST_TAG):
             raise DigestError(
-                f"version {found.version}: {LINEAGE_FILE} was changed. Do not use it."
+                f"version {found.version}: {MANIFEST_FILE} was changed, or an older Rollcall "
+                "registered it without one. Do not use it; train anew"
             )
-        verify_digests(directory, read_json(directory / LINEAGE_FILE)["sha256"])
+        verify_model(directory)
+        check_signature(directory)
     return output
+
+
+def champion_version(registry: str) -> str | None:
+    """The number of the version with the alias CHAMPION; None if there is none.
+
+    A database that does not exist yet is not made.
+
+    Raises:
+        RegistryError: the registry cannot be reached.
+    """
+    database = database_of(registry)
+    if database and not database.exists():
+        return None
+    with connected(registry) as client:
+        return aliases_of(client).get(CHAMPION)
+
+
+def version_of_run(registry: str, run: str) -> ModelVersion | None:
+    """The newest version that the pipeline's run `run` registered; None if it registered none.
+
+    Raises:
+        RegistryError: the registry cannot be reached.
+    """
+    database = database_of(registry)
+    if database and not database.exists():
+        return None
+    with connected(registry) as client:
+        page = client.search_model_versions(
+            f"name = '{MODEL_NAME}' and tags.`{RUN}` = '{run}'", order_by=["version_number DESC"]
+        )
+        return page[0] if page else None
 
 
 @dataclass(frozen=True)
@@ -157,9 +207,8 @@ def examine_versions(registry: str, question: Callable[[Path], str]) -> list[Exa
     Raises:
         RegistryError: the registry cannot be reached, or has more than MAX_VERSIONS.
     """
-    with _registry_errors(registry):
-        client = MlflowClient(registry)
-        aliases = _aliases(client)
+    with connected(registry) as client:
+        aliases = aliases_of(client)
         return [
             _examine(client, found, aliases, question)
             for found in sorted(_versions(client), key=lambda each: -int(each.version))
@@ -173,18 +222,22 @@ def revoke_version(registry: str, version: str, when: datetime) -> None:
         RegistryError: the registry cannot be reached, or refused.
     """
     tags = {STATUS: REVOKED, REVOKED_ON: when.isoformat(), REVOKED_BECAUSE: FORGOTTEN}
-    with _registry_errors(registry):
-        client = MlflowClient(registry)
+    with connected(registry) as client:
         for name, value in tags.items():
             client.set_model_version_tag(MODEL_NAME, version, name, value)
-        for alias, number in _aliases(client):
+        for alias, number in aliases_of(client).items():
             if number == version:
                 client.delete_registered_model_alias(MODEL_NAME, alias)
 
 
-def _refuse_revoked(found: ModelVersion) -> None:
+def refuse_revoked(found: ModelVersion) -> None:
+    """Refuse a version that was revoked.
+
+    Raises:
+        TrustError: it was.
+    """
     if found.tags.get(STATUS) == REVOKED:
-        raise RegistryError(
+        raise TrustError(
             f"version {found.version} was revoked on {found.tags[REVOKED_ON]}: "
             f"{found.tags[REVOKED_BECAUSE]}. Train anew without them, and remove every copy of it"
         )
@@ -193,7 +246,7 @@ def _refuse_revoked(found: ModelVersion) -> None:
 def _examine(
     client: MlflowClient,
     found: ModelVersion,
-    aliases: list[tuple[str, str]],
+    aliases: dict[str, str],
     question: Callable[[Path], str],
 ) -> Examined:
     revoked = found.tags.get(STATUS) == REVOKED
@@ -206,8 +259,8 @@ def _examine(
             problem = f"its lineage cannot be read ({type(error).__name__})"
     return Examined(
         str(found.version),
-        tuple(alias for alias, number in aliases if number == str(found.version)),
-        found.tags.get("source_fingerprint", ""),
+        tuple(alias for alias, number in aliases.items() if number == str(found.version)),
+        found.tags.get(SOURCE, ""),
         found.tags.get("lineage_sha256", ""),
         revoked,
         answer,
@@ -242,13 +295,18 @@ def _versions(client: MlflowClient) -> list[ModelVersion]:
     raise RegistryError(f"the registry has more than {MAX_VERSIONS:,} versions; delete old ones")
 
 
-def _aliases(client: MlflowClient) -> list[tuple[str, str]]:
+def aliases_of(client: MlflowClient) -> dict[str, str]:
     """The aliases of the model and the numbers of their versions; none if there is no model."""
     models = client.search_registered_models(f"name = '{MODEL_NAME}'", max_results=1)
-    return [(alias, str(number)) for model in models for alias, number in model.aliases.items()]
+    return {alias: str(number) for model in models for alias, number in model.aliases.items()}
 
 
-def _find(client: MlflowClient, version: str) -> ModelVersion:
+def find_version(client: MlflowClient, version: str) -> ModelVersion:
+    """A version by its number or alias.
+
+    Raises:
+        MlflowException: there is none; `connected` makes a RegistryError of it.
+    """
     if version.isdigit():
         return client.get_model_version(MODEL_NAME, version)
     return client.get_model_version_by_alias(MODEL_NAME, version)
@@ -267,20 +325,32 @@ def _experiment(client: MlflowClient, registry: str) -> str:
     return client.create_experiment(EXPERIMENT, _artifact_location(registry))
 
 
+def database_of(registry: str) -> Path | None:
+    """The file of a registry in SQLite; None for others."""
+    path = registry.removeprefix("sqlite:///")
+    return None if path == registry else Path(unquote(path))
+
+
 def _artifact_location(registry: str) -> str | None:
     """Beside the database, for SQLite; a server knows its own place."""
-    if not registry.startswith("sqlite:///"):
-        return None
-    folder = Path(unquote(registry.removeprefix("sqlite:///"))).resolve().parent
-    return (folder / "artifacts").as_uri()
+    database = database_of(registry)
+    return (database.resolve().parent / "artifacts").as_uri() if database else None
+
+
+def _cut(text: str) -> str:
+    note = f"\n\n(The rest is in {MODEL_CARD_FILE}.)"
+    return (
+        text if len(text) <= LONGEST_DESCRIPTION else text[: LONGEST_DESCRIPTION - len(note)] + note
+    )
 
 
 @contextlib.contextmanager
-def _registry_errors(registry: str) -> Iterator[None]:
-    if registry.startswith("sqlite:///"):
-        Path(unquote(registry.removeprefix("sqlite:///"))).parent.mkdir(parents=True, exist_ok=True)
+def connected(registry: str) -> Iterator[MlflowClient]:
+    """A client; what MLflow raises meanwhile becomes a RegistryError without credentials in it."""
+    if database := database_of(registry):
+        database.parent.mkdir(parents=True, exist_ok=True)
     try:
-        yield
+        yield MlflowClient(registry)
     except MlflowException as error:
         told = f"the model registry {registry} refused: {error.message}"
         raise RegistryError(
