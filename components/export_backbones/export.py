@@ -138,10 +138,9 @@ def _write_openvino(model: keras.Model, path: Path) -> None:
     features = compiled(pixels)[0]
     largest, apart = np.abs(expected).max(), np.abs(features - expected).max()
     if not apart <= 1e-3 * largest:
-        # EfficientNetV2M and L do this with random weights, as Keras does beside itself.
         raise BackboneError(
             f"OpenVINO gives other features than Keras, by up to {apart:.2g} where the largest is "
-            f"{largest:.2g}; with random weights, rounding can grow to that in a deep network"
+            f"{largest:.2g}"
         )
 
 
