@@ -63,6 +63,9 @@ class TrainingOptions:
         "The roster, if it is not roster.csv in the source: a path, or in Azure Blob.",
         show_default="roster.csv in the source",
     )
+    augment_views: int = _setting(
+        0, "Augmented views of each frame to learn from; each costs as much as it.", min=0, max=16
+    )
 
     def checked(self) -> TrainingOptions:
         """The same with each backbone once, and absolute paths of weights and roster.

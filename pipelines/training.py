@@ -44,6 +44,7 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
         stranger_share: float = DEFAULTS.stranger_share,
         seed: int = DEFAULTS.seed,
         roster: str = DEFAULTS.roster,
+        augment_views: int = DEFAULTS.augment_views,
     ) -> None:
         """Train, compare and register.
 
@@ -68,6 +69,7 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
             stranger_share: Part of the visitors that is never trained on.
             seed: Of everything random.
             roster: Where the roster is, if not roster.csv in the source: path, https:// or az://.
+            augment_views: Augmented views of each frame that are embedded to learn from, too.
         """
         ended = place(notify(), "notify", settings)
         with dsl.ExitHandler(ended, name="until-notified"):
@@ -103,6 +105,7 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
                         exported=exported.outputs["exported"],
                         precision=precision,
                         seed=seed,
+                        augment_views=augment_views,
                     ),
                     "embed_frames",
                     settings,

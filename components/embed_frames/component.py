@@ -10,6 +10,7 @@ def embed_frames(
     exported: dsl.Input[dsl.Artifact],
     precision: str,
     seed: int,
+    augment_views: int,
     features: dsl.Output[dsl.Dataset],
 ) -> None:
     """Turn the frames of one shard into the features of every backbone, decoding each frame once.
@@ -19,7 +20,8 @@ def embed_frames(
         frames: What extract_frames wrote for it.
         exported: What export_backbones wrote.
         precision: auto (bf16 where the CPU computes it, else f32), bf16 or f32.
-        seed: Seed of the choice of sample frames.
+        seed: Of the choice of sample frames and of the views.
+        augment_views: Augmented views of each frame that are embedded, too.
         features: Index, features of each backbone, samples, and embedding.json.
     """
     from pathlib import Path
@@ -32,5 +34,6 @@ def embed_frames(
         Path(features.path),
         shard=shard,
         precision=precision,
+        augment_views=augment_views,
         seed=seed,
     )

@@ -22,8 +22,11 @@ from components.contracts import (
     INDEX,
     INDEX_FILE,
     SAMPLES_FILE,
+    Split,
     features_file,
     features_schema,
+    views_file,
+    views_schema,
 )
 from components.errors import ContractError, SourceError
 from components.model_directory import CLASSES_FILE, STRANGER, Classes, Role
@@ -99,6 +102,8 @@ def split_dataset(
         frames = gathering.write_index(plans, classes, options.seed)
         for name in usable:
             gathering.write_features(name)
+            if embedding[name]["views"]:
+                gathering.write_views(name, embedding[name]["views"])
         gathering.write_samples()
         write_json(data / EMBEDDING_FILE, embedding)
         findings = audit_index(data / INDEX_FILE, classes, options.gap_s, 1 / GAP_PARTS)
@@ -143,7 +148,7 @@ def _merge(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     failed = next((row for row in rows if row["status"] != "succeeded"), None)
     if failed:
         return failed
-    for key in ("engine", "precision"):
+    for key in ("engine", "precision", "views"):
         if len({row[key] for row in rows}) > 1:
             raise ContractError(f"the shards were embedded with different {key}: embed them again")
     frames, seconds = sum(row["frames"] for row in rows), sum(row["seconds"] for row in rows)
@@ -198,6 +203,22 @@ class Gathering:
                     raise ContractError(f"{name}: its rows are not in the order of the frames")
                 writer.write_table(table)
                 self.progress.advance()
+
+    def write_views(self, backbone: str, views: int) -> None:
+        """Write the `views` of each frame to learn from, in the order of the index."""
+        name = views_file(backbone)
+        schema = views_schema(dimension_of(self.shards[0] / name))
+        at = 0
+        with (
+            self._readers(name, schema) as readers,
+            RowReader(self.directory / INDEX_FILE, INDEX) as index,
+            parquet_writer(self.directory / name, schema) as writer,
+        ):
+            for clip in self.clips:
+                table = readers[clip.shard].read(views * clip.start, views * clip.count)
+                sides = np.asarray(index.read(at, clip.count)["split"].to_pylist())
+                writer.write_table(table.filter(pa.array(np.repeat(sides == Split.TRAIN, views))))
+                at += clip.count
 
     def write_samples(self) -> None:
         """Put the shards' sample frames together."""

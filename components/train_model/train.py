@@ -123,7 +123,7 @@ def _train(
     if reason or not known.dimension:
         raise BackboneError(reason or "it was exported without saying how long its features are")
     started = time.perf_counter()
-    dataset = read_dataset(dataset_path, name, known.dimension)
+    dataset = read_dataset(dataset_path, name, known.dimension, embedding["views"])
     honest = _test(dataset, dataset.split, recipe, started)
     progress.advance()
     leaky = _test(dataset, dataset.random_split, recipe, time.perf_counter())
@@ -175,7 +175,8 @@ def _metrics(name: str, honest: Tested, leaky: Tested, edge: EdgeReport) -> dict
 def _test(dataset: Dataset, sides: npt.NDArray[np.str_], recipe: Recipe, started: float) -> Tested:
     """Train on one side of a split and score on the other."""
     train, calibration = (
-        _rows(dataset, sides == side) for side in (Split.TRAIN, Split.CALIBRATION)
+        _rows(dataset, sides == side, with_views=side is Split.TRAIN)
+        for side in (Split.TRAIN, Split.CALIBRATION)
     )
     head = train_head(train, calibration, dataset.classes, epochs=recipe.epochs, seed=recipe.seed)
     test = sides == Split.TEST
@@ -187,7 +188,12 @@ def _test(dataset: Dataset, sides: npt.NDArray[np.str_], recipe: Recipe, started
     return Tested(head, frames, transactions, time.perf_counter() - started)
 
 
-def _rows(dataset: Dataset, mask: npt.NDArray[np.bool_]) -> Rows:
+def _rows(dataset: Dataset, mask: npt.NDArray[np.bool_], *, with_views: bool) -> Rows:
     known = mask & (dataset.person != STRANGER)
     clips = len(np.unique(dataset.clip_id[known]))
-    return Rows(dataset.features[known], dataset.person[known], dataset.role[known], clips)
+    features, rows = dataset.features[known], np.flatnonzero(known)
+    if with_views and len(dataset.views):
+        own = known[dataset.view_of]
+        features = np.concatenate([features, dataset.views[own]])
+        rows = np.concatenate([rows, dataset.view_of[own]])
+    return Rows(features, dataset.person[rows], dataset.role[rows], clips)

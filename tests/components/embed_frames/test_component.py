@@ -14,7 +14,8 @@ class _Artifact:
 
 def test_interface():
     spec = embed_frames.component_spec
-    assert set(spec.inputs) == {"shard", "frames", "exported", "precision", "seed"}
+    inputs = {"shard", "frames", "exported", "precision", "seed", "augment_views"}
+    assert set(spec.inputs) == inputs
     assert set(spec.outputs) == {"features"}
     assert all(value.description for value in spec.inputs.values())
     assert spec.implementation.container.image == "rollcall-data:0.1.0"
@@ -22,6 +23,7 @@ def test_interface():
 
 def test_body(shard, lite, tmp_path):
     output = _Artifact(tmp_path / "features")
-    embed_frames.python_func(0, _Artifact(shard), _Artifact(lite), "auto", 0, output)
+    embed_frames.python_func(0, _Artifact(shard), _Artifact(lite), "auto", 0, 1, output)
     rows = read_json(tmp_path / "features" / EMBEDDING_FILE)
     assert rows["EfficientNetLite0"]["frames"] == 22
+    assert rows["EfficientNetLite0"]["views"] == 1

@@ -21,6 +21,7 @@ from components.model_directory import (
     LINEAGE_FILE,
     METRICS_FILE,
     MODEL_FILE,
+    STRANGER,
     Classes,
 )
 from components.parquet import write_table
@@ -28,7 +29,8 @@ from components.pseudonyms import holds
 from components.split_dataset.assign import SplitOptions
 from components.split_dataset.split import split_dataset
 from components.train_model.assemble import EdgeModel, read_samples
-from components.train_model.train import Recipe, train_model
+from components.train_model.dataset import read_dataset
+from components.train_model.train import Recipe, _rows, train_model
 from tests.shards import BACKBONE, DIMENSION, people, write_shards
 
 PIXELS = (FRAME_SIZE, FRAME_SIZE, 3)
@@ -38,7 +40,7 @@ PIXELS = (FRAME_SIZE, FRAME_SIZE, 3)
 def inputs(tmp_path_factory):
     """A dataset, and a small backbone of real layers exported as export_backbones does."""
     folder = tmp_path_factory.mktemp("inputs")
-    shards = write_shards(folder, people(students=4, staff=2, visitors=4))
+    shards = write_shards(folder, people(students=4, staff=2, visitors=4), views=2)
     split_dataset(
         shards.features,
         shards.clips,
@@ -122,6 +124,19 @@ def test_the_metrics_hold_the_cost_of_the_model(trained):
     assert metrics["size_bytes"] == (output / EDGE_MODEL_FILE).stat().st_size
     assert metrics["parameters"] > 0
     assert metrics["train_seconds"] > 0
+
+
+def test_views_are_learnt_from_with_their_frames_and_nothing_else(inputs):
+    dataset = read_dataset(inputs / "dataset", BACKBONE, DIMENSION, views=2)
+    train, calibration = (
+        _rows(dataset, dataset.split == side, with_views=side == "train")
+        for side in ("train", "calibration")
+    )
+    frames = int((dataset.split == "train").sum())
+    assert len(train.features) == len(train.person) == len(train.role) == 3 * frames
+    np.testing.assert_array_equal(train.person[frames:], np.repeat(train.person[:frames], 2))
+    known = (dataset.split == "calibration") & (dataset.person != STRANGER)
+    assert len(calibration.features) == known.sum()
 
 
 def test_metrics_on_disk_are_those_returned(trained):
