@@ -34,6 +34,7 @@ from components.artifacts import read_json
 from components.backbones import Weights, build_backbone, find_backbone
 from components.contracts import FRAMES, FRAMES_FILE, INDEX, INDEX_FILE, Split
 from components.cpus import usable_cpus
+from components.lean_keras import load_keras
 from components.model_directory import FRAME_SIZE, METRICS_FILE
 from components.parquet import open_table, read_table
 from components.telemetry import EVENTS_VARIABLE, peak_memory_bytes
@@ -169,6 +170,7 @@ def split_dataset(features: str, source: str, output: str) -> None:
 
 def train_model(name: str, dataset: str, exported: str, epochs: int, output: str) -> None:
     """The step."""
+    load_keras()
     from components.train_model.train import Recipe, train_model  # noqa: PLC0415
 
     train_model(Path(dataset), Path(exported), Recipe(name, epochs, SEED, "face"), Path(output))

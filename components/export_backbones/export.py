@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import importlib.util
 import logging
-import os
 import shutil
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +21,7 @@ from components.exported_backbones import (
     Status,
     write_exported,
 )
+from components.lean_keras import load_keras
 from components.model_directory import FRAME_SIZE
 from components.silent_openvino import load_openvino
 
@@ -63,7 +63,10 @@ def export_backbones(
     exported = {}
     with telemetry.step("export_backbones") as progress, atomic_directory(output) as directory:
         progress.expect(len(wanted), "backbones")
-        _keep_quiet()
+        load_keras()
+        import keras  # noqa: PLC0415 - slow
+
+        keras.config.disable_interactive_logging()  # its download bars
         for name in wanted:
             exported[name] = _export_or_note(name, weights, directory / name, seed)
             progress.advance()
@@ -142,14 +145,6 @@ def _write_openvino(model: keras.Model, path: Path) -> None:
             f"OpenVINO gives other features than Keras, by up to {apart:.2g} where the largest is "
             f"{largest:.2g}"
         )
-
-
-def _keep_quiet() -> None:
-    """Keep TensorFlow's notes on the CPU and Keras' download bars out of the step's log."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when TensorFlow is imported
-    import keras  # noqa: PLC0415 - slow
-
-    keras.config.disable_interactive_logging()
 
 
 def _forget_models() -> None:

@@ -31,8 +31,11 @@ def train_model(
     from pathlib import Path
 
     from components.artifacts import read_json
+    from components.lean_keras import load_keras
     from components.metrics import flat_numbers
     from components.model_directory import CONFUSION_FILE
+
+    load_keras()  # before the module that imports it by name
     from components.train_model.train import Recipe, train_model
 
     output = Path(model.path)
