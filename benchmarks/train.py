@@ -8,10 +8,11 @@ starts from the same JPEGs with nothing left over from before, each step in a pr
 in the DAG. Both have the same weights of the backbone and are scored on the same test frames. With
 `--weights none` a backbone's random weights are drawn once for both; they say nothing of accuracy.
 
-What train_model does beyond a scored head (a second training that shows the leak of a random split,
-the edge model, its check and its latency), which the peer has nothing of, is a phase of its own,
-`train_rest`: `ratio` leaves it out, and `ratio_with_rest` has it in. `ratio_converted` is `ratio`
-with the backbone exported already.
+`ratio` is the recipe's time over that of export, embedding, split and the part of train_model that
+the recipe has, too (`train_head`): a head trained, scored on the test frames and joined to its
+backbone. In `ratio_whole` train_model does all that it does: a second training that shows the leak
+of a random split, intervals, the edge models, their scores and their latency. `ratio_converted` is
+`ratio` with the backbone exported already.
 
 Prints one JSON line; progress goes to stderr. The frames are made once and kept in build/bench.
 """
@@ -30,14 +31,14 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from components.artifacts import read_json
 from components.backbones import Weights, build_backbone, find_backbone
 from components.contracts import FRAMES, FRAMES_FILE, INDEX, INDEX_FILE, Split
 from components.cpus import usable_cpus
+from components.exported_backbones import KERAS_FILE, read_exported
 from components.lean_keras import load_keras
-from components.model_directory import FRAME_SIZE, METRICS_FILE
+from components.model_directory import FRAME_SIZE
 from components.parquet import open_table, read_table
-from components.telemetry import EVENTS_VARIABLE, peak_memory_bytes
+from components.telemetry import peak_memory_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,22 +159,41 @@ def split_dataset(features: str, source: str, output: str) -> None:
     from components.split_dataset.assign import SplitOptions  # noqa: PLC0415
     from components.split_dataset.split import split_dataset  # noqa: PLC0415
 
+    frames = [Path(source) / "frames"]
     split_dataset(
         [Path(features)],
+        frames,
         Path(source) / "clips",
-        [Path(source) / "frames"],
+        frames,
         SplitOptions(seed=SEED, stranger_share=0.0),
         dataset=Path(output) / "dataset",
         audit=Path(output) / "audit",
     )
 
 
-def train_model(name: str, dataset: str, exported: str, epochs: int, output: str) -> None:
-    """The step."""
+def train_model(
+    name: str, dataset: str, exported: str, epochs: int, output: str, *, whole: bool
+) -> dict[str, float]:
+    """The step, or of it what the recipe has, too: a model from pixels to people, and its score."""
     load_keras()
-    from components.train_model.train import Recipe, train_model  # noqa: PLC0415
+    import keras  # noqa: PLC0415
 
-    train_model(Path(dataset), Path(exported), Recipe(name, epochs, SEED, "face"), Path(output))
+    from components.train_model import train  # noqa: PLC0415
+
+    recipe = train.Recipe(name, epochs, SEED, "face", float(FRAMES_PER_SECOND), 0.01)
+    if whole:
+        metrics = train.train_model(Path(dataset), Path(exported), recipe, Path(output))
+        if metrics["status"] != "succeeded":
+            raise RuntimeError(metrics["reason"])
+        return {}
+    dimension = read_exported(Path(exported))[name].dimension or 0
+    read = train.read_dataset(Path(dataset), name, dimension)
+    head = train._train_head(read, read.split, recipe)  # noqa: SLF001
+    backbone = keras.saving.load_model(Path(exported) / name / KERAS_FILE, safe_mode=True)
+    train.assemble(backbone, head.model).save(f"{output}.keras")
+    test = read.split == Split.TEST
+    right = head.predict(read.features[test])["person"].argmax(axis=1) == read.person[test]
+    return {"accuracy": float(right.mean()), "test_frames": len(right)}
 
 
 CHILDREN: dict[str, Callable[..., Any]] = {
@@ -190,24 +210,17 @@ CHILDREN: dict[str, Callable[..., Any]] = {
 }
 
 
-def apart(events: Path, child: Callable[..., Any], *arguments: Any, **more: Any) -> dict[str, Any]:  # noqa: ANN401
-    """Run one of CHILDREN in a process of its own: what it returns, and its seconds and memory.
-
-    `start_up` is what passes of a step's seconds until its own work begins.
-    """
+def apart(child: Callable[..., Any], *arguments: Any, **more: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Run one of CHILDREN in a process of its own: what it returns, its seconds and its memory."""
     told = json.dumps([child.__name__, arguments, more], default=str)
     command = [sys.executable, __file__, "--child", told]
-    events.unlink(missing_ok=True)
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", EVENTS_VARIABLE: str(events)}
-    started = time.time()
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
+    started = time.perf_counter()
     done = subprocess.run(
         command, stdout=subprocess.PIPE, env=environment, timeout=TIMEOUT_S, check=True
     )
-    measured = {"seconds": time.time() - started, **json.loads(done.stdout.splitlines()[-1])}
-    if events.exists():
-        first = json.loads(events.read_text(encoding="utf-8").splitlines()[0])
-        measured["start_up"] = first["time"] - started
-    return measured
+    seconds = time.perf_counter() - started
+    return {"seconds": seconds, **json.loads(done.stdout.splitlines()[-1])}
 
 
 def run_child(told: str) -> None:
@@ -219,41 +232,29 @@ def run_child(told: str) -> None:
 
 
 def run_ours(source: Path, work: Path, name: str, weights: str, epochs: int) -> dict[str, Any]:
-    """From frames to an evaluated model, with nothing left over from before."""
+    """From frames to an evaluated model, with nothing left over from before; its phases."""
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     exported, features, split, model = (
-        work / each for each in ("exported", "features", "split", "model")
+        work / part for part in ("exported", "features", "split", "model")
     )
-    dataset, events = split / "dataset", work.with_suffix(".events")
-    runs = {
-        "export_backbones": apart(events, export_backbones, name, weights, exported),
-        "embed_frames": apart(events, embed_frames, source / "frames", exported, features),
-        "split_dataset": apart(events, split_dataset, features, source, split),
-        "train_model": apart(events, train_model, name, dataset, exported, epochs, model),
-    }
-    metrics = read_json(model / METRICS_FILE)
-    if metrics["status"] != "succeeded":
-        raise RuntimeError(metrics["reason"])
-    seconds = {step: run["seconds"] for step, run in runs.items()}
-    whole = seconds.pop("train_model")
-    seconds["train_head"] = runs["train_model"]["start_up"] + metrics["train_seconds"]
-    seconds["train_rest"] = whole - seconds["train_head"]
+    training = (name, split / "dataset", exported, epochs, model)
     return {
-        "accuracy": metrics["frame"]["identity_accuracy"],
-        "test_frames": metrics["frame"]["n"],
-        "seconds": seconds,
-        "peak_memory_bytes": {step: run["peak_memory_bytes"] for step, run in runs.items()},
+        "export_backbones": apart(export_backbones, name, weights, exported),
+        "embed_frames": apart(embed_frames, source / "frames", exported, features),
+        "split_dataset": apart(split_dataset, features, source, split),
+        "train_head": apart(train_model, *training, whole=False),
+        "train_whole": apart(train_model, *training, whole=True),
     }
 
 
 def compare(source: Path, folder: Path, told: argparse.Namespace, name: str) -> dict[str, Any]:
     """Run all with one backbone: ours `told.rounds` times, of which the median counts."""
-    weights, events = told.weights, folder / "events"
+    weights = told.weights
     if weights == Weights.NONE and not find_backbone(name).is_lite:
         weights = str(folder / "weights")
         Path(weights).mkdir(parents=True, exist_ok=True)
-        apart(events, draw_weights, name, Path(weights) / find_backbone(name).own_weights_file)
+        apart(draw_weights, name, Path(weights) / find_backbone(name).own_weights_file)
     elif weights == Weights.NONE:
         weights = str(Weights.IMAGENET)  # installed
     rounds = []
@@ -263,10 +264,10 @@ def compare(source: Path, folder: Path, told: argparse.Namespace, name: str) -> 
     sides = folder / "sides"
     shutil.rmtree(sides, ignore_errors=True)
     index = folder / "ours" / "split" / "dataset" / INDEX_FILE
-    apart(events, unpack, source / "frames" / FRAMES_FILE, index, sides)
+    apart(unpack, source / "frames" / FRAMES_FILE, index, sides)
     recipes = {}
     for recipe, cache in (("recipe", False), ("recipe_cached", True)):
-        recipes[recipe] = apart(events, run_recipe, sides, name, weights, told.epochs, cache=cache)
+        recipes[recipe] = apart(run_recipe, sides, name, weights, told.epochs, cache=cache)
         print(f"{name}, {recipe}: {recipes[recipe]}", file=sys.stderr)
     return _summary(weights, rounds, recipes)
 
@@ -275,38 +276,28 @@ def _summary(
     weights: str, rounds: list[dict[str, Any]], recipes: dict[str, dict[str, float]]
 ) -> dict[str, Any]:
     phases = {
-        phase: statistics.median(each["seconds"][phase] for each in rounds)
-        for phase in rounds[0]["seconds"]
+        phase: statistics.median(each[phase]["seconds"] for each in rounds) for phase in rounds[0]
     }
-    whole = sum(phases.values())
-    ours = whole - phases["train_rest"]
-    plain = recipes["recipe"]["seconds"]
+    before = sum(phases[step] for step in ("export_backbones", "embed_frames", "split_dataset"))
+    ours, plain = before + phases["train_head"], recipes["recipe"]["seconds"]
+    seconds = {"ours": ours, **{recipe: run["seconds"] for recipe, run in recipes.items()}}
+    scored = {"ours": rounds[0]["train_head"], **recipes}
     peaks = {
-        step: max(each["peak_memory_bytes"][step] for each in rounds)
-        for step in rounds[0]["peak_memory_bytes"]
-    }
-    peaks |= {recipe: run["peak_memory_bytes"] for recipe, run in recipes.items()}
-    accuracies = {recipe: run["accuracy"] for recipe, run in recipes.items()}
+        phase: max(each[phase]["peak_memory_bytes"] for each in rounds) for phase in rounds[0]
+    } | {recipe: run["peak_memory_bytes"] for recipe, run in recipes.items()}
     return {
         "weights": weights if weights == Weights.IMAGENET else "folder",
         "ratio": round(plain / ours, 2),
-        "ratio_cached": round(recipes["recipe_cached"]["seconds"] / ours, 2),
+        "ratio_cached": round(seconds["recipe_cached"] / ours, 2),
         "ratio_converted": round(plain / (ours - phases["export_backbones"]), 2),
-        "ratio_with_rest": round(plain / whole, 2),
-        "test_frames": rounds[0]["test_frames"],
-        "accuracy": {
-            name: round(value, 4)
-            for name, value in {"ours": rounds[0]["accuracy"], **accuracies}.items()
+        "ratio_whole": round(plain / (before + phases["train_whole"]), 2),
+        "test_frames": rounds[0]["train_head"]["test_frames"],
+        "accuracy": {name: round(run["accuracy"], 4) for name, run in scored.items()},
+        "seconds": {name: round(value, 1) for name, value in seconds.items()},
+        "phases": {phase: round(value, 1) for phase, value in phases.items()},
+        "slowest_round": {
+            phase: round(max(each[phase]["seconds"] for each in rounds), 1) for phase in phases
         },
-        "seconds": {
-            "ours": round(ours, 1),
-            "ours_each_round": [
-                round(sum(each["seconds"].values()) - each["seconds"]["train_rest"], 1)
-                for each in rounds
-            ],
-            **{recipe: round(run["seconds"], 1) for recipe, run in recipes.items()},
-        },
-        "phases": {phase: round(seconds, 1) for phase, seconds in phases.items()},
         "peak_memory_mb": {step: round(peak / 1e6) for step, peak in peaks.items()},
     }
 

@@ -27,7 +27,25 @@ class Split(enum.StrEnum):
     GAP = "gap"
     """Between two blocks of one clip; used by nobody."""
     NEAR_DUPLICATE = "near_duplicate"
-    """Taken out of training, as it is nearly the same as a frame of another side."""
+    """Taken out of training or calibration, as it is nearly the same as a frame of another side."""
+
+
+class Protocol(enum.StrEnum):
+    """How frames are asked to be split; `split_dataset.assign` says what each does."""
+
+    AUTO = "auto"
+    BY_SESSION = "by_session"
+    TIME_BLOCKS = "time_blocks"
+    RANDOM_FRAMES = "random_frames"
+
+
+class Pictures(enum.StrEnum):
+    """Of which sides a dataset holds the frames themselves."""
+
+    EVALUATION = "evaluation"
+    """Calibration and test."""
+    ALL = "all"
+    """Training too, to train a backbone end to end."""
 
 
 class Reason(enum.StrEnum):

@@ -42,6 +42,14 @@ def peak_memory_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
+def cost() -> dict[str, float]:
+    """What this process took so far: seconds from its start, imports included, and peak memory."""
+    return {
+        "seconds": round(time.time() - psutil.Process().create_time(), 3),
+        "peak_memory_bytes": peak_memory_bytes(),
+    }
+
+
 @dataclass
 class Progress:
     """How far one task of a step is.
@@ -95,10 +103,7 @@ class Progress:
 
 @contextlib.contextmanager
 def step(name: str, item: str = "") -> Iterator[Progress]:
-    """Report a task of the step `name`: its start, its progress, and at the end time and memory.
-
-    `seconds` counts from the start of the process, so that imports are part of it.
-    """
+    """Report a task of the step `name`: its start, its progress, and at the end its `cost`."""
     progress = Progress(name, item)
     progress._emit("start")  # noqa: SLF001
     error = None
@@ -110,9 +115,4 @@ def step(name: str, item: str = "") -> Iterator[Progress]:
         error = f"{type(raised).__name__}: {raised}" if own else type(raised).__name__
         raise
     finally:
-        progress._emit(  # noqa: SLF001
-            "end",
-            seconds=round(time.time() - psutil.Process().create_time(), 3),
-            peak_memory_bytes=peak_memory_bytes(),
-            error=error,
-        )
+        progress._emit("end", **cost(), error=error)  # noqa: SLF001

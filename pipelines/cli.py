@@ -320,7 +320,13 @@ def _absolute(source: str) -> str:
 
 
 def _show(done: LocalRun, output: Path) -> None:
-    from pipelines.tables import LEGEND, failures, leaderboard_table, steps_table  # noqa: PLC0415
+    from pipelines.tables import (  # noqa: PLC0415
+        LEGEND,
+        decision,
+        failures,
+        leaderboard_table,
+        steps_table,
+    )
 
     console.print(steps_table(done.steps, done.seconds))
     console.print(leaderboard_table(done.leaderboard))
@@ -328,13 +334,17 @@ def _show(done: LocalRun, output: Path) -> None:
     for line in failures(done.leaderboard):
         console.print(line, style="red", markup=False)
     champion = done.leaderboard["champion"]
-    console.print(f"Champion: [bold]{champion}[/], version {done.version}", highlight=False)
+    if champion:
+        console.print(f"Champion: [bold]{champion}[/], version {done.version}", highlight=False)
+    for line in decision(done.leaderboard):
+        console.print(line, style="" if champion else "yellow", highlight=False, markup=False)
     console.print(
         f"Enrolment: {done.enrolled} good, {done.to_record} to record again, see "
         f"{output / 'enrolment.csv'}",
         soft_wrap=True,
     )
-    for name, path in (("Report", "report.html"), ("Model", "champion")):
+    results = {"Report": "report.html", **({"Model": "champion"} if champion else {})}
+    for name, path in results.items():
         console.print(f"{name + ':':<9} {output / path}", soft_wrap=True)
 
 

@@ -67,7 +67,7 @@ class LocalRun:
         leaderboard: the content of leaderboard.json.
         steps: what each step took.
         seconds: wall time of the whole.
-        version: the registered version.
+        version: the registered version; empty where nothing was ranked.
         enrolled: how many people are enrolled well enough.
         to_record: how many people have to record again.
     """
@@ -212,16 +212,25 @@ def _explain(display: ProgressDisplay, log: Path) -> str:
 
 
 def _lay_out(tasks: Path, output: Path) -> str:
-    """Copy the results out of the tasks' folder; returns the registered version."""
+    """Copy the results out of the tasks' folder; returns the registered version, if there is one.
+
+    Where nothing was ranked there is no champion either, nor that of an earlier run.
+    """
     compared = tasks / "compare-models"
     for source, name in (("leaderboard", LEADERBOARD_FILE), ("report", REPORT_FILE)):
         with atomic_file(output / name) as path:
             shutil.copyfile(compared / source, path)
-    with atomic_directory(output / CHAMPION) as directory:
-        shutil.copytree(compared / CHAMPION, directory, dirs_exist_ok=True)
+    ranked = read_json(output / LEADERBOARD_FILE)["champion"] is not None
+    if ranked:
+        with atomic_directory(output / CHAMPION) as directory:
+            shutil.copytree(compared / CHAMPION, directory, dirs_exist_ok=True)
+    elif (output / CHAMPION).exists():
+        shutil.rmtree(output / CHAMPION)
     audit = tasks / "split-dataset" / "audit"
     _write_csv(audit / REJECTS_FILE, REJECTS, output / REJECTS_CSV)
     _write_csv(audit / ENROLMENT_FILE, ENROLMENT, output / ENROLMENT_CSV)
+    if not ranked:
+        return ""
     registered = read_json(tasks / "register-model" / "executor_output.json")
     return str(registered["parameterValues"]["Output"])
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from components.backbones import Weights, find_backbone, find_weights
+from components.compare_models.preference import Prefer
+from components.contracts import Protocol
 from components.errors import RollcallError
 from components.model_directory import Crop
 from components.sources import is_blob
@@ -63,6 +65,24 @@ class TrainingOptions:
         "The roster, if it is not roster.csv in the source: a path, or in Azure Blob.",
         show_default="roster.csv in the source",
     )
+    protocol: str = _setting(
+        str(Protocol.AUTO),
+        "by_session, time_blocks, or auto: by session where a person has two or more. "
+        "random_frames shows the leak and ranks nothing.",
+    )
+    target_fpir: float = _setting(
+        0.01,
+        "Share of strangers that may be taken for somebody; it chooses the threshold.",
+        min=0,
+        max=1,
+    )
+    prefer: str = _setting(
+        str(Prefer.LATENCY),
+        "Of the models that are tied in accuracy: latency (the fastest), accuracy or size.",
+    )
+    thumbnails: bool = _setting(
+        False, "Show a frame of each person in the report. These are faces."
+    )
     augment_views: int = _setting(
         0, "Augmented views of each frame to learn from; each costs as much as it.", min=0, max=16
     )
@@ -74,13 +94,18 @@ class TrainingOptions:
 
         Raises:
             BackboneError: a name is unknown, or the folder of weights lacks a file.
-            RollcallError: there is no backbone, or no such roster.
+            RollcallError: there is no backbone, no such roster, or no such choice.
         """
         names = tuple(dict.fromkeys(find_backbone(name).name for name in self.backbones))
         if not names:
             raise RollcallError("no backbone is named: give at least one, e.g. EfficientNetLite0")
-        if self.crop not in set(Crop):
-            raise RollcallError(f"--crop is {self.crop}; it has to be {' or '.join(Crop)}")
+        for name, value, known in (
+            ("crop", self.crop, Crop),
+            ("protocol", self.protocol, Protocol),
+            ("prefer", self.prefer, Prefer),
+        ):
+            if value not in set(known):
+                raise RollcallError(f"--{name} is {value}; it has to be {' or '.join(known)}")
         for name in names:
             find_weights(name, self.weights)
         named = self.weights in set(Weights) - {Weights.FOLDER}

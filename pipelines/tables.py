@@ -9,6 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from components.compare_models.preference import WORDS
 from pipelines.progress import title_of
 
 if TYPE_CHECKING:
@@ -42,6 +43,21 @@ LEGEND: Final = (
 )
 
 
+def decision(leaderboard: dict[str, Any]) -> list[str]:
+    """What decided, and what each of the others lacked; or why nothing was ranked."""
+    decided_by, models = leaderboard["decided_by"], leaderboard["models"]
+    if decided_by is None:
+        return [f"{leaderboard['rule'].capitalize()}."]
+    tied = sum(bool(model["tied"]) for model in models)
+    told = {
+        "only_model": "The only model that could be tested.",
+        "accuracy": "More accurate than the others, by more than chance explains.",
+    }
+    chosen = f"Of {tied} models tied in accuracy, chosen by {WORDS.get(decided_by)}."
+    others = [f"  {model['name']}: {model['lacked']}" for model in models if model["lacked"]]
+    return [told.get(decided_by, chosen), *others]
+
+
 def failures(leaderboard: dict[str, Any]) -> list[str]:
     """A line for each model that failed."""
     failed = [row for row in leaderboard["models"] if row["status"] == "failed"]
@@ -52,9 +68,10 @@ def _title(leaderboard: dict[str, Any]) -> str:
     protocol = leaderboard["protocol"]
     test = protocol["sides"]["test"]
     how = protocol["name"].replace("_", " ")
+    leaks = ", which leaks (not ranked)" if protocol["leaks"] else ""
     optimistic = ", within-session (optimistic)" if protocol["within_session"] else ""
     return (
-        f"Leaderboard: {test['people']} people split {how}{optimistic}; "
+        f"Leaderboard: {test['people']} people split {how}{leaks or optimistic}; "
         f"tested on {test['transactions']} clips, {test['frames']} frames"
     )
 

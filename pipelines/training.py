@@ -44,6 +44,10 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
         stranger_share: float = DEFAULTS.stranger_share,
         seed: int = DEFAULTS.seed,
         roster: str = DEFAULTS.roster,
+        protocol: str = DEFAULTS.protocol,
+        target_fpir: float = DEFAULTS.target_fpir,
+        prefer: str = DEFAULTS.prefer,
+        thumbnails: bool = DEFAULTS.thumbnails,
         augment_views: int = DEFAULTS.augment_views,
     ) -> None:
         """Train, compare and register.
@@ -69,6 +73,12 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
             stranger_share: Part of the visitors that is never trained on.
             seed: Of everything random.
             roster: Where the roster is, if not roster.csv in the source: path, https:// or az://.
+            protocol: How frames are split: by_session, time_blocks, auto (by session where a person
+                has two or more), or random_frames (shows the leak, ranks nothing).
+            target_fpir: Share of strangers that may be taken for somebody; it chooses the
+                threshold, on the calibration side.
+            prefer: Of the models that are tied in accuracy: latency, accuracy or size.
+            thumbnails: Whether the report shows a frame of each person. These are faces.
             augment_views: Augmented views of each frame that are embedded to learn from, too.
         """
         ended = place(notify(), "notify", settings)
@@ -113,10 +123,13 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
             split = place(
                 split_dataset(
                     features=dsl.Collected(embedded.outputs["features"]),
+                    frames=dsl.Collected(extracted.outputs["frames"]),
                     clips=ingested.outputs["clips"],
                     extractions=dsl.Collected(extracted.outputs["extraction"]),
                     stranger_share=stranger_share,
                     seed=seed,
+                    protocol=protocol,
+                    pictures="evaluation",
                 ),
                 "split_dataset",
                 settings,
@@ -130,6 +143,8 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
                         epochs=epochs,
                         seed=seed,
                         crop=crop,
+                        frames_per_second=frames_per_second,
+                        target_fpir=target_fpir,
                     ),
                     "train_model",
                     settings,
@@ -138,6 +153,13 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
                 compare_models(
                     models=dsl.Collected(trained.outputs["model"]),
                     audit=split.outputs["audit"],
+                    dataset=split.outputs["dataset"],
+                    ingest_metrics=ingested.outputs["metrics"],
+                    export_metrics=exported.outputs["metrics"],
+                    extract_metrics=dsl.Collected(extracted.outputs["metrics"]),
+                    embed_metrics=dsl.Collected(embedded.outputs["metrics"]),
+                    prefer=prefer,
+                    thumbnails=thumbnails,
                 ),
                 "compare_models",
                 settings,

@@ -1,7 +1,9 @@
-"""Makes what embed_frames writes, from made-up people whose features are known."""
+"""Makes what extract_frames and embed_frames write, of made-up people whose features are known."""
 
 from __future__ import annotations
 
+import functools
+import hashlib
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -33,7 +35,7 @@ from components.contracts import (
     views_schema,
 )
 from components.model_directory import FRAME_SIZE
-from components.parquet import write_table
+from components.parquet import parquet_writer, write_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +47,7 @@ DIMENSION = 12
 
 @dataclass(frozen=True)
 class FakeClip:
-    """A clip that nobody filmed."""
+    """A clip that nobody filmed; `hashes` are those of its frames, if not like nothing else."""
 
     person_id: str
     role: str
@@ -53,6 +55,7 @@ class FakeClip:
     clip_id: str
     frames: int = 20
     frames_per_second: float = 5.0
+    hashes: tuple[int, ...] = ()
 
 
 def people(
@@ -72,6 +75,7 @@ class Shards:
     """Where everything that split_dataset reads lies."""
 
     features: list[Path]
+    frames: list[Path]
     clips: Path
     extractions: list[Path]
 
@@ -82,8 +86,9 @@ def write_shards(
     """Write the clips in `shards` shards, with features in which each person is a point."""
     parts = [list(clips[number::shards]) for number in range(shards)]
     features = [_write_shard(folder / f"features{n}", part, views) for n, part in enumerate(parts)]
+    frames = [_write_frames(folder / f"frames{n}", part) for n, part in enumerate(parts)]
     extractions = [_write_extraction(folder / f"extraction{n}", p) for n, p in enumerate(parts)]
-    return Shards(features, _write_clips(folder / "clips", clips), extractions)
+    return Shards(features, frames, _write_clips(folder / "clips", clips), extractions)
 
 
 def _write_shard(folder: Path, clips: Sequence[FakeClip], views: int) -> Path:
@@ -118,6 +123,16 @@ def _write_views(folder: Path, columns: list[pa.Array], views: int) -> None:
     write_table(folder / views_file(BACKBONE), table)
 
 
+def _write_frames(folder: Path, clips: Sequence[FakeClip]) -> Path:
+    folder.mkdir(parents=True)
+    with parquet_writer(folder / FRAMES_FILE, FRAMES) as writer:
+        for clip in clips:
+            keys = [_key(clip, index) for index in range(clip.frames)]
+            rows = [{**key, "jpeg": _jpeg(key["index"]), "face_box": None} for key in keys]
+            writer.write_table(pa.Table.from_pylist(rows, FRAMES))
+    return folder
+
+
 def _key(clip: FakeClip, index: int) -> dict[str, object]:
     return {
         "clip_id": clip.clip_id,
@@ -128,14 +143,20 @@ def _key(clip: FakeClip, index: int) -> dict[str, object]:
         "time_s": index / clip.frames_per_second,
         "sharpness": 100.0,
         "brightness": 128.0,
-        "dhash": index,
+        "dhash": clip.hashes[index] if clip.hashes else hash_of(f"{clip.clip_id}/{index}"),
     }
+
+
+def hash_of(name: str) -> int:
+    """A difference hash that is far from any other's: two differ in 32 of 64 bits or so."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
 
 
 def _vector(name: str) -> np.ndarray:
     return np.random.default_rng(list(name.encode())).normal(size=DIMENSION)
 
 
+@functools.cache
 def _jpeg(seed: int) -> bytes:
     noise = np.random.default_rng(seed).integers(0, 255, (8, 8, 3), np.uint8)
     return cv2.imencode(".jpg", cv2.resize(noise, (FRAME_SIZE, FRAME_SIZE)))[1].tobytes()

@@ -8,14 +8,20 @@ from __future__ import annotations
 import math
 import sys
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 LOGARITHMIC_FROM: Final = 5.0
 """Ratio of the largest to the smallest value from which an axis is logarithmic."""
 
+_SCALES: Final[dict[str, Callable[[float], float]]] = {
+    "linear": float,
+    "logarithmic": math.log,
+    "probit": NormalDist().inv_cdf,
+}
 _STEPS: Final = (1, 2, 5)
 _SHARE_STEPS: Final = ((0.9, 0.02), (0.8, 0.05), (0.6, 0.1), (0.0, 0.2))
 """From which lower end of an axis of shares its ticks are how far apart."""
@@ -39,20 +45,18 @@ class Axis:
         low: value at 0 per cent.
         high: value at 100 per cent.
         ticks: values to be labelled.
-        logarithmic: whether equal ratios take equal space.
+        scale: what takes equal space: differences, ratios, or those of a normal deviate ("linear",
+            "logarithmic", "probit").
     """
 
     low: float
     high: float
     ticks: tuple[float, ...]
-    logarithmic: bool = False
+    scale: str = "linear"
 
     def at(self, value: float) -> float:
         """Per cent of the way from `low` to `high`, rounded to what can be seen."""
-        low, high, value = (
-            (math.log(number) if self.logarithmic else number)
-            for number in (self.low, self.high, value)
-        )
+        low, high, value = map(_SCALES[self.scale], (self.low, self.high, value))
         return round(100 * (value - low) / (high - low), 2)
 
 
@@ -83,7 +87,7 @@ def positive(values: Sequence[float]) -> Axis:
     ticks = [step * 10.0**decade for decade in decades for step in _STEPS]
     inside = tuple(tick for tick in ticks if low <= tick <= high)
     every = math.ceil(len(inside) / 6)
-    return Axis(low, high, inside[::every], logarithmic=True)
+    return Axis(low, high, inside[::every], "logarithmic")
 
 
 def epochs(last: int) -> Axis:
@@ -190,10 +194,17 @@ def _touch(label: _Pair, other: _Pair, size: _Pair) -> bool:
 
 @dataclass(frozen=True)
 class Series:
-    """One line of a chart: points in per cent from the left and from the top."""
+    """One line of a chart.
+
+    Attributes:
+        name: what it shows.
+        points: in per cent from the left and from the top.
+        marked: the point of it that is to be seen.
+    """
 
     name: str
-    points: tuple[tuple[float, float], ...]
+    points: tuple[_Pair, ...]
+    marked: _Pair | None = None
 
     @property
     def path(self) -> str:
@@ -203,36 +214,54 @@ class Series:
 
 @dataclass(frozen=True)
 class Lines:
-    """A chart of lines over epochs."""
+    """A chart of lines.
+
+    Attributes:
+        x_axis: along the bottom.
+        y_axis: along the left.
+        series: at most two, told apart by colour and by dashes.
+        rule: per cent from the left of a dotted line from top to bottom.
+        diagonal: whether a dotted line goes from the lower left to the upper right.
+    """
 
     x_axis: Axis
     y_axis: Axis
     series: tuple[Series, ...]
-    kept: float
+    rule: float | None = None
+    diagonal: bool = False
 
 
 def lines(
-    series: dict[str, Sequence[float]], epoch: Sequence[int], kept: int, y_axis: Axis
+    series: Mapping[str, Iterable[_Pair]],
+    x_axis: Axis,
+    y_axis: Axis,
+    *,
+    rule: float | None = None,
+    marked: Mapping[str, _Pair] | None = None,
+    diagonal: bool = False,
 ) -> Lines:
-    """Place lines over epochs.
+    """Place lines.
 
     Args:
-        series: values of each line, one an epoch; what is not finite is not drawn.
-        epoch: the epochs.
-        kept: the epoch to be marked.
-        y_axis: the range of the values.
+        series: x and y of the points of each line; what is not finite is not drawn.
+        x_axis: the range of x.
+        y_axis: the range of y.
+        rule: the x to be marked by a line.
+        marked: the point of a line to be marked.
+        diagonal: whether to show where y is x.
     """
-    x_axis = epochs(epoch[-1])
-    across = [x_axis.at(number) for number in epoch]
+
+    def spot(point: _Pair) -> _Pair:
+        return x_axis.at(point[0]), round(100 - y_axis.at(point[1]), 2)
+
+    marked = marked or {}
     drawn = tuple(
         Series(
             name,
-            tuple(
-                (x, round(100 - y_axis.at(value), 2))
-                for x, value in zip(across, values, strict=True)
-                if math.isfinite(value)
-            ),
+            tuple(spot(point) for point in points if all(map(math.isfinite, point))),
+            spot(marked[name]) if name in marked else None,
         )
-        for name, values in series.items()
+        for name, points in series.items()
     )
-    return Lines(x_axis, y_axis, drawn, x_axis.at(kept))
+    at = None if rule is None else x_axis.at(rule)
+    return Lines(x_axis, y_axis, drawn, at, diagonal)

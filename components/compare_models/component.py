@@ -9,8 +9,17 @@ from kfp import dsl
 def compare_models(
     models: dsl.Input[List[dsl.Model]],
     audit: dsl.Input[dsl.Artifact],
+    dataset: dsl.Input[dsl.Dataset],
+    ingest_metrics: dsl.Input[dsl.Metrics],
+    export_metrics: dsl.Input[dsl.Metrics],
+    extract_metrics: dsl.Input[List[dsl.Metrics]],
+    embed_metrics: dsl.Input[List[dsl.Metrics]],
+    prefer: str,
+    thumbnails: bool,
     leaderboard: dsl.Output[dsl.Artifact],
     report: dsl.Output[dsl.HTML],
+    summary: dsl.Output[dsl.Markdown],
+    metrics: dsl.Output[dsl.Metrics],
     champion: dsl.Output[dsl.Model],
 ) -> str:
     """Rank the models, write the report, choose the champion.
@@ -18,21 +27,42 @@ def compare_models(
     Args:
         models: What train_model wrote, one a backbone.
         audit: What split_dataset found.
+        dataset: What split_dataset gathered; looked into for thumbnails alone.
+        ingest_metrics: What ingest_videos noted of itself.
+        export_metrics: What export_backbones noted of itself.
+        extract_metrics: What extract_frames noted of itself, one a shard.
+        embed_metrics: What embed_frames noted of itself, one a shard.
+        prefer: Of models that are tied in accuracy: latency, accuracy or size.
+        thumbnails: Whether the report shows a frame of each person.
         leaderboard: leaderboard.json.
         report: Self-contained HTML.
-        champion: A copy of the best model's directory.
+        summary: The leaderboard in short.
+        metrics: Those of the champion, and what the step took.
+        champion: A copy of the best model's directory; the leaderboard alone if nothing is ranked.
 
     Returns:
-        Name of the champion.
+        Name of the champion; empty if nothing is ranked, as the split leaks.
     """
     from pathlib import Path
 
-    from components.compare_models.compare import compare_models
+    from components.artifacts import read_json
+    from components.compare_models.compare import Outputs, compare_models
+    from components.metrics import publish
+    from components.model_directory import METRICS_FILE
 
-    return compare_models(
+    outputs = (leaderboard, report, summary, champion)
+    name = compare_models(
         [Path(model.path) for model in models],
         Path(audit.path),
-        leaderboard=Path(leaderboard.path),
-        report=Path(report.path),
-        champion=Path(champion.path),
+        Outputs(*[Path(output.path) for output in outputs]),
+        costs={
+            "ingest_videos": [Path(ingest_metrics.path)],
+            "export_backbones": [Path(export_metrics.path)],
+            "extract_frames": [Path(each.path) for each in extract_metrics],
+            "embed_frames": [Path(each.path) for each in embed_metrics],
+        },
+        prefer=prefer,
+        pictures=Path(dataset.path) if thumbnails else None,
     )
+    publish(metrics, read_json(Path(champion.path) / METRICS_FILE) if name else {})
+    return name

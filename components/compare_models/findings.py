@@ -1,4 +1,4 @@
-"""What the report says of a run beyond its numbers: what decided, who was mistaken, what is out."""
+"""What the report says of a run beyond its scores: mistakes, rejects, who has to record again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 
 from components.contracts import (
@@ -19,11 +19,10 @@ from components.contracts import (
     EnrolmentProblem,
     Reason,
 )
-from components.intervals import wilson
 from components.parquet import open_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 MOST_REJECTS: Final = 50
@@ -35,57 +34,6 @@ MOST_TO_RECORD: Final = 50
 _MOST_MISTAKES: Final = 5
 _ABOVE: Final = re.compile(r".*/(videos|images)/|.*/", re.DOTALL)
 _PSEUDONYMOUS: Final = re.compile(r"[A-Za-z0-9_.-]{1,69}(/[A-Za-z0-9_.-]{1,69}){0,2}")
-
-_CRITERIA: Final[tuple[tuple[str, Callable[[dict[str, Any]], Any]], ...]] = (
-    ("accuracy of transactions", lambda row: row["transaction"]["identity_accuracy"]),
-    ("accuracy of frames", lambda row: row["frame"]["identity_accuracy"]),
-    ("latency (p50)", lambda row: row["latency_ms"]["p50"]),
-    ("name, in the order of the alphabet", lambda row: row["name"]),
-)
-"""By what leaderboard.rank sorts, in words."""
-
-
-@dataclass(frozen=True)
-class Decision:
-    """Why the first model is first.
-
-    Attributes:
-        criterion: what tells it from the models that were equal until then; None where it is the
-            only model.
-        ties: the criteria on which it was equal to them.
-        rivals: the names of those models.
-    """
-
-    criterion: str | None
-    ties: tuple[str, ...] = ()
-    rivals: tuple[str, ...] = ()
-
-
-def decision(succeeded: Sequence[dict[str, Any]]) -> Decision:
-    """Say which part of the rule decided between models that are sorted by it, best first."""
-    best, rivals = succeeded[0], list(succeeded[1:])
-    if not rivals:
-        return Decision(None)
-    ties: list[str] = []
-    for name, value in _CRITERIA:
-        equal = [rival for rival in rivals if value(rival) == value(best)]
-        if not equal:
-            return Decision(name, tuple(ties), tuple(rival["name"] for rival in rivals))
-        ties.append(name)
-        rivals = equal
-    raise ValueError("two models have the same name")
-
-
-def not_settled_against(champion: dict[str, Any], succeeded: Sequence[dict[str, Any]]) -> list[str]:
-    """Names of the models whose accuracy lies within the interval of the champion's."""
-    low, _ = wilson(champion["transaction"]["identity_accuracy"], champion["transaction"]["n"])
-    return [
-        row["name"]
-        for row in succeeded
-        if row["name"] != champion["name"]
-        and row["transaction"]["n"]
-        and row["transaction"]["identity_accuracy"] >= low
-    ]
 
 
 @dataclass(frozen=True)

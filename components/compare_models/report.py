@@ -5,7 +5,7 @@ It has no script and refers to nothing outside itself. Every value that it print
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,28 +14,40 @@ from markupsafe import Markup
 
 from components.artifacts import read_json
 from components.compare_models import charts, formats
-from components.compare_models.findings import (
-    confusion_of,
-    decision,
-    enrolment_of,
-    not_settled_against,
-    rejects_of,
-)
+from components.compare_models.contact_sheet import contact_sheet
+from components.compare_models.costs import costs_of
+from components.compare_models.curves import det, reliability
+from components.compare_models.findings import confusion_of, enrolment_of, rejects_of
+from components.compare_models.histograms import histograms
+from components.compare_models.people import people_of
+from components.compare_models.preference import WORDS
+from components.compare_models.training import trained_models
 from components.contracts import AUDIT_FILE, SOURCE_FILE
 from components.errors import ContractError
-from components.intervals import upper_bound, wilson
-from components.model_directory import CONFUSION_FILE, CURVES_FILE, LINEAGE_FILE, METRICS_FILE
+from components.intervals import upper_bound
+from components.metrics import flat_numbers
+from components.model_directory import CONFUSION_FILE, EVALUATION_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 OPTIMISTIC: Final = "within-session (optimistic)"
 """How a score is marked where people are tested on the session that they were learnt from."""
 
+LEAKS: Final = "leaking split (not ranked)"
+"""How a score is marked where near copies of what is tested were learnt."""
+
+BASES: Final = {
+    "strangers": "from strangers",
+    "genuine": "from known people: too few strangers",
+    "none": "nothing to choose it from",
+}
+"""Where a threshold comes from, in words."""
+
 MOST_PEOPLE: Final = 40
 """People up to whom a matrix of them can be read."""
 
-_TEMPLATE: Final = "report.html.jinja"
+_TEMPLATES: Final = Path(__file__).parent / "templates"
 _FILTERS: Final = {
     name: getattr(formats, name)
     for name in (
@@ -55,13 +67,22 @@ _FILTERS: Final = {
 }
 
 
-def render_report(leaderboard: dict[str, Any], models: Mapping[str, Path], audit: Path) -> str:
+def render_report(
+    leaderboard: dict[str, Any],
+    models: Mapping[str, Path],
+    audit: Path,
+    *,
+    costs: Mapping[str, Sequence[Path]],
+    pictures: Path | None = None,
+) -> str:
     """Render the report.
 
     Args:
         leaderboard: as leaderboard.schema.json describes it.
         models: the model directory of every model of the leaderboard, by its name.
         audit: the audit directory that split_dataset wrote.
+        costs: by step the files in which its tasks noted what they took.
+        pictures: a dataset, to show a frame of each person; None to show nobody.
 
     Returns:
         The page. The same inputs give the same page.
@@ -70,15 +91,21 @@ def render_report(leaderboard: dict[str, Any], models: Mapping[str, Path], audit
         ContractError: a file is missing, or lacks something that the report needs.
     """
     try:
-        page = _environment().get_template(_TEMPLATE).render(_context(leaderboard, models, audit))
+        context = {
+            **_context(leaderboard, models, audit),
+            "costs": costs_of(costs),
+            "sheet": contact_sheet(pictures) if pictures else None,
+        }
+        page = _environment().get_template("report.html.jinja").render(context)
     except (KeyError, IndexError, TypeError, ValueError, jinja2.UndefinedError) as error:
         raise ContractError(f"the report lacks something in its inputs: {error!r}") from error
     return page + "\n"
 
 
+@functools.cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -86,7 +113,7 @@ def _environment() -> jinja2.Environment:
         finalize=_finalize,
     )
     environment.filters.update(_FILTERS)
-    environment.globals.update(upper_bound=upper_bound, wilson=wilson)
+    environment.globals.update(upper_bound=upper_bound, bases=BASES, criteria=WORDS)
     return environment
 
 
@@ -99,30 +126,57 @@ def _finalize(value: object) -> object:
 def _context(
     leaderboard: dict[str, Any], models: Mapping[str, Path], audit: Path
 ) -> dict[str, Any]:
-    rows = leaderboard["models"]
+    rows, protocol = leaderboard["models"], leaderboard["protocol"]
     succeeded = [row for row in rows if row["status"] == "succeeded"]
-    champion = next((row for row in rows if row["name"] == leaderboard["champion"]), None)
+    tested = [row for row in succeeded if row["transaction"]["n"]]
+    champion = rows[0] if leaderboard["champion"] else None
+    trained = trained_models({row["name"]: models[row["name"]] for row in succeeded})
+    found = read_json(audit / AUDIT_FILE)
+    shown = tested[0] if tested else None
     return {
         "board": leaderboard,
         "rows": rows,
         "succeeded": succeeded,
         "champion": champion,
-        "decision": decision(succeeded) if champion else None,
-        "not_settled": not_settled_against(champion, succeeded) if champion else [],
-        "optimistic": OPTIMISTIC if leaderboard["protocol"]["within_session"] else None,
-        "chart": _accuracy_against_latency(succeeded, leaderboard["champion"]),
-        "trained": _trained(succeeded, models),
-        "confusion": _confusions(models[champion["name"]]) if champion else None,
-        "most_people": MOST_PEOPLE,
-        "audit": read_json(audit / AUDIT_FILE),
+        "runner_up": tested[1] if len(tested) > 1 else None,
+        "tied": [row for row in tested if row["tied"]],
+        "leaks": protocol["leaks"],
+        "caution": LEAKS
+        if protocol["leaks"]
+        else OPTIMISTIC
+        if protocol["within_session"]
+        else None,
+        "chart": _accuracy_against_latency(tested, leaderboard["champion"]),
+        "trained": trained,
+        "weights_of": {
+            each.name: each.lineage["parameters"]["weights"]["weights"] for each in trained
+        },
+        **(_details(shown, models[shown["name"]]) if shown else {"shown": None}),
+        "audit": found,
+        "thresholds": list(flat_numbers(found["thresholds"])),
         "source": read_json(audit / SOURCE_FILE),
         "rejects": rejects_of(audit),
         "enrolment": enrolment_of(audit),
     }
 
 
+def _details(row: dict[str, Any], model: Path) -> dict[str, Any]:
+    """What is shown of one model alone: the champion or, without one, the first by name."""
+    evaluation, confusion = read_json(model / EVALUATION_FILE), read_json(model / CONFUSION_FILE)
+    return {
+        "shown": row,
+        "evaluation": evaluation,
+        "det": det(evaluation, row),
+        "scores": histograms(evaluation["scores"], row["transaction"]["open_set"]["threshold"]),
+        "reliability": reliability(evaluation),
+        "people": people_of(evaluation),
+        "confusion": {of: confusion_of(**confusion[of]) for of in ("roles", "people")},
+        "most_people": MOST_PEOPLE,
+    }
+
+
 def _accuracy_against_latency(
-    succeeded: Sequence[dict[str, Any]], champion: str | None
+    tested: Sequence[dict[str, Any]], champion: str | None
 ) -> charts.Scatter | None:
     """Every tested model; its label is its rank."""
     values = [
@@ -130,73 +184,9 @@ def _accuracy_against_latency(
             label=str(rank),
             x=row["latency_ms"]["p50"],
             y=row["transaction"]["identity_accuracy"],
-            interval=wilson(row["transaction"]["identity_accuracy"], row["transaction"]["n"]),
+            interval=row["transaction"]["identity_interval"],
             emphasis=row["name"] == champion,
         )
-        for rank, row in enumerate(succeeded, start=1)
-        if row["transaction"]["n"]
+        for rank, row in enumerate(tested, start=1)
     ]
     return charts.scatter(values) if values else None
-
-
-@dataclass(frozen=True)
-class Trained:
-    """How a model came about.
-
-    Attributes:
-        name: its backbone.
-        curves: values an epoch.
-        head: what was chosen while the head was trained.
-        edge: how the edge model compares with the Keras model.
-        lineage: what the model was made from.
-        accuracy: the chart of its accuracy over epochs.
-        loss: the chart of its loss over epochs.
-    """
-
-    name: str
-    curves: dict[str, list[float]]
-    head: dict[str, Any]
-    edge: dict[str, Any]
-    lineage: dict[str, Any]
-    accuracy: charts.Lines
-    loss: charts.Lines
-
-    @property
-    def kept(self) -> int:
-        """Position of the epoch whose weights were kept."""
-        return self.curves["epoch"].index(self.head["best_epoch"])
-
-
-def _trained(succeeded: Iterable[dict[str, Any]], models: Mapping[str, Path]) -> list[Trained]:
-    folders = {row["name"]: models[row["name"]] for row in succeeded}
-    curves = {name: read_json(folder / CURVES_FILE) for name, folder in folders.items()}
-    # One scale of accuracy for all models, lest a bad one look as good as the best.
-    every = [
-        value for own in curves.values() for value in own["accuracy"] + own["calibration_accuracy"]
-    ]
-    axis = charts.shares(min(every, default=0.0))
-    return [_one_trained(name, folders[name], own, axis) for name, own in curves.items()]
-
-
-def _one_trained(name: str, folder: Path, curves: dict[str, Any], accuracy: charts.Axis) -> Trained:
-    metrics = read_json(folder / METRICS_FILE)
-    epoch, kept = curves["epoch"], metrics["head"]["best_epoch"]
-    loss = charts.from_zero(curves["loss"] + curves["calibration_loss"])
-    drawn = {
-        measure: charts.lines(
-            {"calibration": curves[f"calibration_{measure}"], "training": curves[measure]},
-            epoch,
-            kept,
-            axis,
-        )
-        for measure, axis in (("accuracy", accuracy), ("loss", loss))
-    }
-    lineage = read_json(folder / LINEAGE_FILE)
-    return Trained(
-        name, curves, metrics["head"], metrics["edge"], lineage, drawn["accuracy"], drawn["loss"]
-    )
-
-
-def _confusions(model: Path) -> dict[str, Any]:
-    confusion = read_json(model / CONFUSION_FILE)
-    return {of: confusion_of(**confusion[of]) for of in ("roles", "people")}

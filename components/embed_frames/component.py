@@ -12,6 +12,7 @@ def embed_frames(
     seed: int,
     augment_views: int,
     features: dsl.Output[dsl.Dataset],
+    metrics: dsl.Output[dsl.Metrics],
 ) -> None:
     """Turn the frames of one shard into the features of every backbone, decoding each frame once.
 
@@ -23,12 +24,14 @@ def embed_frames(
         seed: Of the choice of sample frames and of the views.
         augment_views: Augmented views of each frame that are embedded, too.
         features: Index, features of each backbone, samples, and embedding.json.
+        metrics: Frames, images a second of each backbone, and what the step took.
     """
     from pathlib import Path
 
     from components.embed_frames.embed import embed_frames
+    from components.metrics import publish
 
-    embed_frames(
+    embedded = embed_frames(
         Path(frames.path),
         Path(exported.path),
         Path(features.path),
@@ -37,3 +40,4 @@ def embed_frames(
         augment_views=augment_views,
         seed=seed,
     )
+    publish(metrics, embedded.summary())

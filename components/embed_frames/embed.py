@@ -85,6 +85,12 @@ class Embedded:
     samples: int
     backbones: dict[str, Embedding]
 
+    def summary(self) -> dict[str, object]:
+        """Numbers of the shard, and images a second of each backbone."""
+        rows = {name: row.to_json() for name, row in self.backbones.items()}
+        speed = {name: row["images_per_second"] for name, row in rows.items()}
+        return {"frames": self.frames, "samples": self.samples, "images_per_second": speed}
+
 
 def embed_frames(
     frames: Path,

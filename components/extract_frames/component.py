@@ -9,6 +9,7 @@ def extract_frames(
     clips: dsl.Input[dsl.Dataset],
     frames: dsl.Output[dsl.Dataset],
     extraction: dsl.Output[dsl.Artifact],
+    metrics: dsl.Output[dsl.Metrics],
     frames_per_second: float = 5.0,
     min_sharpness: float = 5.0,
     near_duplicate_bits: int = 2,
@@ -28,6 +29,7 @@ def extract_frames(
         frames: Directory with frames.parquet, rejects.parquet, clip_quality.parquet and
             extract.json.
         extraction: The last three of them by themselves, for a step that wants no pixels.
+        metrics: Counts of clips and of frames kept and dropped, and what the step took.
         frames_per_second: How many frames of a second of video are kept, by their time stamps.
         min_sharpness: Frames whose Laplacian has a smaller variance are dropped as blurred. It
             depends on what is in the picture: the synthetic heads lie between 8 and 190, and at 2
@@ -54,6 +56,7 @@ def extract_frames(
     from components.contracts import CLIP_QUALITY_FILE, EXTRACT_FILE, REJECTS_FILE
     from components.extract_frames.extract import extract
     from components.extract_frames.selection import Limits
+    from components.metrics import publish
     from components.roster import utc_today
 
     extracted = extract(
@@ -69,3 +72,4 @@ def extract_frames(
     Path(extraction.path).mkdir()
     for name in (REJECTS_FILE, CLIP_QUALITY_FILE, EXTRACT_FILE):
         shutil.copy(Path(frames.path) / name, extraction.path)
+    publish(metrics, extracted.summary())

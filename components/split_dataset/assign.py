@@ -6,6 +6,11 @@ Frames of one clip are near copies of each other, so whole sessions change sides
 - a person with one session gives blocks of time with a gap between them (optimistic: marked so);
 - some visitors are never trained on: the strangers.
 
+That is the protocol `auto`. With `by_session` a person of one session is learnt from and calibrated
+on, and not tested on, as the only session is of no use to test what was learnt from it: still a
+class that others can be mistaken for. With `time_blocks` every clip of everybody who is no stranger
+is cut into blocks. `random_frames` shuffles what `auto` gave (`sides.shuffled`), to show the leak.
+
 Choices are ranks of hashes of (seed, name), so that one more person changes nobody else's side.
 """
 
@@ -17,8 +22,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from components.contracts import Split
-from components.errors import SourceError
+from components.contracts import Protocol, Split
+from components.errors import ContractError, SourceError
 from components.model_directory import Role
 
 if TYPE_CHECKING:
@@ -40,6 +45,10 @@ class SplitOptions:
         stranger_share: part of the visitors that is never trained on.
         test_share: part of a person's sessions, or of the one clip's time, to test on.
         calibration_share: part to calibrate and to stop training on.
+        protocol: a `Protocol`.
+
+    Raises:
+        ContractError: there is no such protocol.
     """
 
     seed: int = 0
@@ -47,6 +56,13 @@ class SplitOptions:
     stranger_share: float = 0.5
     test_share: float = 0.25
     calibration_share: float = 0.15
+    protocol: str = Protocol.AUTO
+
+    def __post_init__(self) -> None:
+        if self.protocol not in set(Protocol):
+            raise ContractError(
+                f"protocol is {self.protocol!r}; it has to be {' or '.join(Protocol)}"
+            )
 
 
 @dataclass(frozen=True)
@@ -108,18 +124,14 @@ def plan_clips(clips: Sequence[Clip], options: SplitOptions) -> tuple[dict[str, 
         The plan of each clip by its id, and the strangers' person ids.
 
     Raises:
-        SourceError: fewer than two people are left to tell apart.
+        SourceError: fewer than two people are left to tell apart, or none can be tested.
     """
     by_person: dict[str, list[Clip]] = defaultdict(list)
     for clip in clips:
         by_person[clip.person_id].append(clip)
     role_of = {person: own[0].role for person, own in by_person.items()}
     strangers = choose_strangers(role_of, options)
-    if len(by_person) - len(strangers) < 2:
-        raise SourceError(
-            f"{len(by_person)} people have frames and {len(strangers)} of them are kept apart as "
-            "strangers: at least two must be left to tell apart. Give more people."
-        )
+    _refuse_too_few(by_person, strangers, options.protocol)
     plans: dict[str, Plan] = {}
     for person, own in by_person.items():
         if person in strangers:
@@ -129,15 +141,38 @@ def plan_clips(clips: Sequence[Clip], options: SplitOptions) -> tuple[dict[str, 
     return plans, set(strangers)
 
 
+def _refuse_too_few(
+    by_person: Mapping[str, Sequence[Clip]], strangers: Mapping[str, Split], protocol: str
+) -> None:
+    known = [own for person, own in by_person.items() if person not in strangers]
+    if len(known) < 2:
+        raise SourceError(
+            f"{len(by_person)} people have frames and {len(strangers)} of them are kept apart as "
+            "strangers: at least two must be left to tell apart. Give more people."
+        )
+    if protocol == Protocol.BY_SESSION and all(len(_sessions(own)) == 1 for own in known):
+        raise SourceError(
+            f"nobody can be tested by session: each of {len(known)} people has one session only. "
+            "Record people on two days or more, or choose the protocol auto or time_blocks."
+        )
+
+
+def _sessions(clips: Iterable[Clip]) -> set[str]:
+    return {clip.session for clip in clips}
+
+
 def _plan_person(clips: Sequence[Clip], options: SplitOptions) -> dict[str, Plan]:
-    sessions = _ranked({clip.session for clip in clips}, options.seed, clips[0].person_id)
+    sessions = _ranked(_sessions(clips), options.seed, clips[0].person_id)
     train = (Split.TRAIN, 1 - options.test_share - options.calibration_share)
     calibration = (Split.CALIBRATION, options.calibration_share)
     test = (Split.TEST, options.test_share)
-    if len(sessions) == 1:
+    single = len(sessions) == 1
+    if options.protocol == Protocol.TIME_BLOCKS or (
+        single and options.protocol != Protocol.BY_SESSION
+    ):
         blocks = (train, calibration, test)
         return {clip.clip_id: time_blocks(clip, blocks, options.gap_s) for clip in clips}
-    tested = max(1, round(options.test_share * len(sessions)))
+    tested = 0 if single else max(1, round(options.test_share * len(sessions)))
     calibrated = max(1, round(options.calibration_share * len(sessions)))
     if len(sessions) - tested < 2:  # one session to learn from: its own time calibrates
         calibrated = 0

@@ -1,20 +1,24 @@
-"""Proves on the written index, knowing nothing of how it was made, that the sides are apart."""
+"""Proves on the written index, knowing what was asked for alone, that the sides are apart."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from components.contracts import INDEX, Split
+from components.contracts import INDEX, Protocol, Split
 from components.errors import LeakError
 from components.model_directory import STRANGER, Classes
 from components.parquet import open_table
+from components.split_dataset.assign import GAP_PARTS
+from components.split_dataset.duplicates import THRESHOLDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+    from components.split_dataset.assign import SplitOptions
 
 BATCH_ROWS = 4096
 SIDES = (Split.TRAIN, Split.CALIBRATION, Split.TEST)
@@ -49,7 +53,6 @@ class Census:
     sides_of_session: dict[tuple[str, str], set[str]] = field(
         default_factory=lambda: defaultdict(set)
     )
-    sessions_of_person: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     sides_of_stranger: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     sessions_of_clip: dict[str, set[tuple[str, str]]] = field(
         default_factory=lambda: defaultdict(set)
@@ -69,26 +72,31 @@ class Census:
         side.transactions.add(row["transaction"])
         side.frames += 1
         self.sessions_of_clip[clip].add(session)
+        if split not in SIDES:
+            return
         if not known:
             self.sides_of_stranger[person].add(split)
-        elif split in SIDES:
+        else:
             self.sides_of_session[session].add(split)
-            self.sessions_of_person[person].add(row["session"])
             first, last = self.spans[clip].get(split, (time_s, time_s))
             self.spans[clip][split] = (min(first, time_s), max(last, time_s))
 
 
-def audit_index(path: Path, classes: Classes, gap_s: float, gap_part: float) -> dict[str, Any]:
+def audit_index(
+    path: Path, classes: Classes, options: SplitOptions, copied_clips: int
+) -> dict[str, Any]:
     """Check an index file and count what it holds.
 
     Args:
         path: a Parquet file of schema INDEX.
         classes: what its labels are held against.
-        gap_s: seconds that must lie between two blocks of one clip, where the clip is long enough.
-        gap_part: the same as a part of the clip's time, which rules where it is shorter.
+        options: what was asked for: the protocol, and the seconds that must lie between two blocks
+            of one clip; where it is short, a GAP_PARTS-th of its time.
+        copied_clips: pairs of clips that are one recording under two names, on two sides.
 
     Returns:
-        `protocol` (how it was split, how much stands on each side) and `checks`, ready for JSON.
+        What AUDIT_FILE holds (docs/outputs.md), but for the options. With the protocol
+        random_frames the leak is the point: its checks are not `enforced`.
 
     Raises:
         LeakError: something stands on both sides; the message says what, and counts.
@@ -101,19 +109,33 @@ def audit_index(path: Path, classes: Classes, gap_s: float, gap_part: float) -> 
         labels.add(row["person"])
     classes.check_labels(labels, where=path.name)
     checks = {
-        "sessions_on_both_sides": sum(_shared_sessions(census)),
+        "sessions_on_both_sides": _shared_sessions(census, options.protocol),
         "clips_in_two_sessions": sum(len(s) > 1 for s in census.sessions_of_clip.values()),
+        "clips_under_two_names": copied_clips,
+        "people_without_training_frames": len(
+            census.sides[Split.NEAR_DUPLICATE].people - census.sides[Split.TRAIN].people
+        ),
         "strangers_trained_on": len(census.strangers[Split.TRAIN].people),
         "strangers_on_both_sides": sum(len(s) > 1 for s in census.sides_of_stranger.values()),
-        "blocks_too_close": sum(_close_blocks(census, gap_s, gap_part)),
+        "blocks_too_close": sum(_close_blocks(census, options.gap_s, 1 / GAP_PARTS)),
     }
+    enforced = options.protocol != Protocol.RANDOM_FRAMES
     broken = {name: count for name, count in checks.items() if count}
-    if broken:
+    if broken and enforced:
         raise LeakError(
             f"the split leaks, so that its score would mean nothing: {broken}. "
-            "If clips were renamed or copied between sessions, put them back."
+            "If clips were renamed or copied between sessions or people, re-encoded, trimmed or "
+            "mirrored ones too, leave each recording where it belongs and delete its copies. "
+            "Recordings of one person that look alike throughout belong into one session's folder."
         )
-    return {"protocol": _protocol(census), "checks": checks}
+    removed = Split.NEAR_DUPLICATE
+    return {
+        "protocol": _protocol(census, options.protocol),
+        "checks": checks,
+        "enforced": enforced,
+        "near_duplicates_removed": census.sides[removed].frames + census.strangers[removed].frames,
+        "thresholds": THRESHOLDS,
+    }
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -123,11 +145,16 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
             yield from batch.to_pylist()
 
 
-def _shared_sessions(census: Census) -> Iterable[bool]:
-    """Of the people with several sessions, the sessions that are tested on and learnt from."""
-    for (person, _), sides in census.sides_of_session.items():
-        several = len(census.sessions_of_person[person]) > 1
-        yield several and Split.TEST in sides and len(sides) > 1
+def _shared_sessions(census: Census, protocol: str) -> int:
+    """Count the sessions that are tested on and learnt from, but for those to be cut by time."""
+    if protocol == Protocol.TIME_BLOCKS:
+        return 0
+    sessions = Counter(person for person, _ in census.sides_of_session)
+    return sum(
+        Split.TEST in sides and len(sides) > 1
+        for (person, _), sides in census.sides_of_session.items()
+        if protocol != Protocol.AUTO or sessions[person] > 1
+    )
 
 
 def _close_blocks(census: Census, gap_s: float, gap_part: float) -> Iterable[bool]:
@@ -138,16 +165,31 @@ def _close_blocks(census: Census, gap_s: float, gap_part: float) -> Iterable[boo
             yield start <= end or start - end < gap - ROUNDING_S
 
 
-def _protocol(census: Census) -> dict[str, Any]:
-    several = sum(len(sessions) > 1 for sessions in census.sessions_of_person.values())
-    single = len(census.sessions_of_person) - several
-    name = "by_session" if not single else "time_blocks" if not several else "mixed"
+def _protocol(census: Census, requested: str) -> dict[str, Any]:
+    tested = {person for (person, _), s in census.sides_of_session.items() if Split.TEST in s}
+    by_time = {
+        person
+        for (person, _), sides in census.sides_of_session.items()
+        if Split.TEST in sides and len(sides) > 1
+    }
+    leaks = requested == Protocol.RANDOM_FRAMES
     return {
-        "name": name,
-        "within_session": single > 0,
-        "people_split_by_session": several,
-        "people_split_by_time": single,
+        "name": str(Protocol.RANDOM_FRAMES)
+        if leaks
+        else _name(len(tested - by_time), len(by_time)),
+        "requested": requested,
+        "leaks": leaks,
+        "within_session": leaks or bool(by_time),
+        "people_split_by_session": 0 if leaks else len(tested - by_time),
+        "people_split_by_time": 0 if leaks else len(by_time),
+        "people_not_tested": len({person for person, _ in census.sides_of_session} - tested),
         "sides": {side: census.sides[side].counts() for side in SIDES},
         "strangers": {side: census.strangers[side].counts() for side in SIDES[1:]},
         "gap_frames": census.sides[Split.GAP].frames,
     }
+
+
+def _name(by_session: int, by_time: int) -> str:
+    if by_session and by_time:
+        return "mixed"
+    return str(Protocol.TIME_BLOCKS if by_time else Protocol.BY_SESSION)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import accumulate, groupby
 from typing import TYPE_CHECKING, Any, Self
@@ -36,22 +37,28 @@ class Clip:
     last_s: float
 
 
-def locate_clips(shards: Sequence[Path]) -> list[Clip]:
+def locate_clips(shards: Sequence[Path], schema: pa.Schema = FRAME_INDEX) -> list[Clip]:
     """List the clips of all shards in one order that does not depend on how they were sharded.
 
     Memory is one small record a clip.
 
+    Args:
+        shards: directories with a FRAMES_FILE each.
+        schema: of those files, FRAME_INDEX or FRAMES.
+
     Raises:
         ContractError: a shard is malformed, or a clip's rows are not contiguous.
     """
-    clips = [clip for number, shard in enumerate(shards) for clip in _clips_of(number, shard)]
+    clips = [
+        clip for number, shard in enumerate(shards) for clip in _clips_of(number, shard, schema)
+    ]
     if len({clip.clip_id for clip in clips}) != len(clips):
         raise ContractError("the frames of a clip lie apart: a clip must be whole, in one shard")
     return sorted(clips)
 
 
-def _clips_of(number: int, shard: Path) -> Iterator[Clip]:
-    rows = _key_rows(shard / FRAMES_FILE)
+def _clips_of(number: int, shard: Path, schema: pa.Schema) -> Iterator[Clip]:
+    rows = _key_rows(shard / FRAMES_FILE, schema)
     for clip_id, group in groupby(rows, key=lambda row: row["clip_id"]):
         own = list(group)
         first, last = own[0], own[-1]
@@ -68,18 +75,25 @@ def _clips_of(number: int, shard: Path) -> Iterator[Clip]:
         )
 
 
-def _key_rows(path: Path) -> Iterator[dict[str, Any]]:
+def _key_rows(path: Path, schema: pa.Schema) -> Iterator[dict[str, Any]]:
     columns = ["clip_id", "person_id", "role", "session", "time_s"]
     row_number = 0
-    with open_table(path, FRAME_INDEX) as file:
+    with open_table(path, schema) as file:
         for batch in file.iter_batches(BATCH_ROWS, columns=columns):
             for row in batch.to_pylist():
                 yield {**row, "row": row_number}
                 row_number += 1
 
 
+@contextmanager
+def row_readers(shards: Sequence[Path], name: str, schema: pa.Schema) -> Iterator[list[RowReader]]:
+    """Open the file `name` of every shard, in their order."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(RowReader(shard / name, schema)) for shard in shards]
+
+
 class RowReader:
-    """Reads ranges of rows of one Parquet file; holds one row group in memory."""
+    """Reads ranges of rows of one Parquet file; holds a row group in memory while it has more."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._file = open_table(path, schema)
@@ -121,6 +135,8 @@ class RowReader:
             part = table.slice(offset, count)
             parts.append(part)
             start, count = start + part.num_rows, count - part.num_rows
+        if start == self._starts[self._group + 1]:
+            self._group, self._table = -1, None
         return pa.concat_tables(parts)
 
     def _row_group(self, group: int) -> pa.Table:

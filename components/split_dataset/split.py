@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -22,6 +20,8 @@ from components.contracts import (
     INDEX,
     INDEX_FILE,
     SAMPLES_FILE,
+    Pictures,
+    Protocol,
     Split,
     features_file,
     features_schema,
@@ -31,53 +31,54 @@ from components.contracts import (
 from components.errors import ContractError, SourceError
 from components.model_directory import CLASSES_FILE, STRANGER, Classes, Role
 from components.parquet import open_table, parquet_writer
-from components.split_dataset.assign import GAP_PARTS, Plan, SplitOptions, plan_clips, side_at
+from components.split_dataset.assign import SplitOptions, plan_clips
 from components.split_dataset.audit import audit_index
+from components.split_dataset.duplicates import find_duplicates
 from components.split_dataset.enrolment import write_enrolment
-from components.split_dataset.gather import Clip, RowReader, locate_clips
+from components.split_dataset.gather import Clip, locate_clips, row_readers
 from components.split_dataset.ledger import close_books
+from components.split_dataset.pictures import write_pictures
+from components.split_dataset.sides import code_of, names_of, read_frames, shuffled
 from components.telemetry import step
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Sequence
     from pathlib import Path
 
+    from components.split_dataset.sides import Codes, Frames
     from components.telemetry import Progress
-
-
-@dataclass(frozen=True)
-class SplitSummary:
-    """What the dataset holds."""
-
-    clips: int
-    frames: int
-    people: int
-    strangers: int
 
 
 def split_dataset(
     shards: Sequence[Path],
+    frames: Sequence[Path],
     clips: Path,
     extractions: Sequence[Path],
     options: SplitOptions,
     *,
     dataset: Path,
     audit: Path,
-) -> SplitSummary:
+    pictures: str = Pictures.EVALUATION,
+) -> dict[str, Any]:
     """Gather the shards, label and split them, and prove that nothing leaked or got lost.
 
     Args:
         shards: the directories that embed_frames wrote, in any order.
+        frames: the directories that extract_frames wrote, in any order.
         clips: the directory that ingest_videos wrote.
         extractions: the directories that extract_frames noted its rejects and qualities in.
         options: how to split.
-        dataset: the directory to make: index, features, samples, classes.
+        dataset: the directory to make: index, features, pictures, samples, classes.
         audit: the directory to make: what was found, the rejects, the books of the source, and how
             well each person is enrolled.
+        pictures: of which sides the frames themselves are copied, a `Pictures`.
+
+    Returns:
+        What AUDIT_FILE holds.
 
     Raises:
-        SourceError: there is nothing to split.
-        LeakError: the audit found a session on both sides.
+        SourceError: there is nothing to split, or nobody can be tested as `options` want it.
+        LeakError: the audit found that the sides are not apart.
         ContractError: a shard is malformed, or a clip got lost.
     """
     found = locate_clips(shards)
@@ -97,19 +98,42 @@ def split_dataset(
         embedding = merge_embeddings(shards)
         gathering = Gathering(shards, found, data, progress)
         usable = [name for name, row in embedding.items() if row["status"] == "succeeded"]
-        progress.expect(len(found) * (1 + len(usable)), "clips")
+        progress.expect(len(found) * (2 + len(usable)), "clips")
         classes.write(data / CLASSES_FILE)
-        frames = gathering.write_index(plans, classes, options.seed)
+        planned = read_frames(shards, found, plans)
+        sides, random_side, copied = settle_sides(planned, found, strangers, options)
+        gathering.write_index(sides.side, random_side, classes)
         for name in usable:
             gathering.write_features(name)
             if embedding[name]["views"]:
                 gathering.write_views(name, embedding[name]["views"])
+        write_pictures(frames, found, sides, pictures, data, progress)
         gathering.write_samples()
         write_json(data / EMBEDDING_FILE, embedding)
-        findings = audit_index(data / INDEX_FILE, classes, options.gap_s, 1 / GAP_PARTS)
+        findings = audit_index(data / INDEX_FILE, classes, options, copied)
         findings["protocol"]["options"] = asdict(options)
         write_json(books / AUDIT_FILE, findings)
-    return SplitSummary(len(found), frames, len(classes.people), len(strangers))
+    return findings
+
+
+def settle_sides(
+    frames: Frames, clips: Sequence[Clip], strangers: Collection[str], options: SplitOptions
+) -> tuple[Frames, Codes, int]:
+    """Take near-duplicates out, or shuffle, as the protocol asks.
+
+    Returns:
+        The frames with their final sides, what a split at random would have made of those, and how
+        many pairs of clips stand on both sides under two names.
+    """
+    if options.protocol == Protocol.RANDOM_FRAMES:
+        side = shuffled(frames, clips, strangers, options.seed)
+        frames = replace(frames, side=side)
+        return frames, side, find_duplicates(frames).copied_clips
+    duplicates = find_duplicates(frames)
+    side = frames.side.copy()
+    side[duplicates.near] = code_of(Split.NEAR_DUPLICATE)
+    frames = replace(frames, side=side)
+    return frames, shuffled(frames, clips, strangers, options.seed), duplicates.copied_clips
 
 
 def classes_of(clips: Iterable[Clip]) -> Classes:
@@ -169,32 +193,31 @@ class Gathering:
     directory: Path
     progress: Progress
 
-    def write_index(self, plans: dict[str, Plan], classes: Classes, seed: int) -> int:
-        """Write the index, one person in memory at a time; returns the number of frames."""
+    def write_index(self, side: Codes, random_side: Codes, classes: Classes) -> None:
+        """Write the index, one person in memory at a time."""
         label_of = {person: label for label, person in enumerate(classes.people)}
-        frames = 0
+        at = 0
         with (
-            self._readers(FRAMES_FILE, FRAME_INDEX) as readers,
+            row_readers(self.shards, FRAMES_FILE, FRAME_INDEX) as readers,
             parquet_writer(self.directory / INDEX_FILE, INDEX) as writer,
         ):
             for person, own in groupby(self.clips, key=lambda clip: clip.person_id):
                 parts = []
                 for clip in own:
                     keys = readers[clip.shard].read(clip.start, clip.count).select(FRAME_KEY.names)
-                    parts.append(_label_clip(keys, plans[clip.clip_id]))
+                    rows = slice(at, at + clip.count)
+                    parts.append(_with_sides(keys, side[rows], random_side[rows]))
+                    at = rows.stop
                     self.progress.advance()
                 label = label_of.get(person, STRANGER)
-                table = _label_person(pa.concat_tables(parts), label, classes, seed)
-                writer.write_table(table)
-                frames += table.num_rows
-        return frames
+                writer.write_table(_with_labels(pa.concat_tables(parts), label, classes))
 
     def write_features(self, backbone: str) -> None:
         """Write one backbone's features in the order of the index."""
         name = features_file(backbone)
         schema = features_schema(dimension_of(self.shards[0] / name))
         with (
-            self._readers(name, schema) as readers,
+            row_readers(self.shards, name, schema) as readers,
             parquet_writer(self.directory / name, schema) as writer,
         ):
             for clip in self.clips:
@@ -228,33 +251,25 @@ class Gathering:
                     for batch in file.iter_batches():
                         writer.write_batch(batch)
 
-    @contextmanager
-    def _readers(self, name: str, schema: pa.Schema) -> Iterator[list[RowReader]]:
-        with ExitStack() as stack:
-            yield [stack.enter_context(RowReader(s / name, schema)) for s in self.shards]
+
+def _with_sides(keys: pa.Table, side: Codes, random_side: Codes) -> pa.Table:
+    clip_ids, sides = keys["clip_id"].to_pylist(), names_of(side)
+    columns = {
+        "split": sides,
+        "random_split": names_of(random_side),
+        "transaction": [f"{clip}/{side}" for clip, side in zip(clip_ids, sides, strict=True)],
+    }
+    for name, values in columns.items():
+        keys = keys.append_column(name, pa.array(values, pa.string()))
+    return keys
 
 
-def _label_clip(keys: pa.Table, plan: Plan) -> pa.Table:
-    sides = [side_at(plan, time_s).value for time_s in keys["time_s"].to_pylist()]
-    clip_ids = keys["clip_id"].to_pylist()
-    transactions = [f"{clip}/{side}" for clip, side in zip(clip_ids, sides, strict=True)]
-    return keys.append_column("split", pa.array(sides, pa.string())).append_column(
-        "transaction", pa.array(transactions, pa.string())
-    )
-
-
-def _label_person(table: pa.Table, label: int, classes: Classes, seed: int) -> pa.Table:
+def _with_labels(table: pa.Table, label: int, classes: Classes) -> pa.Table:
     classes.check_labels([label], where="the dataset's index")
-    sides = np.asarray(table["split"].to_pylist(), dtype=object)
-    if label != STRANGER:
-        # The same number of frames on each side, but any frame on any: what a leak looks like.
-        name = np.frombuffer(table["person_id"][0].as_py().encode(), np.uint8)
-        sides = np.random.default_rng([seed, *name.tolist()]).permutation(sides)
     role = tuple(Role).index(Role(table["role"][0].as_py()))
     rows = table.num_rows
     return (
-        table.append_column("random_split", pa.array(sides, pa.string()))
-        .append_column("person", pa.array([label] * rows, pa.int32()))
+        table.append_column("person", pa.array([label] * rows, pa.int32()))
         .append_column("role_label", pa.array([role] * rows, pa.int32()))
         .select(INDEX.names)
         .cast(INDEX)

@@ -14,6 +14,9 @@ def train_model(
     model: dsl.Output[dsl.Model],
     metrics: dsl.Output[dsl.Metrics],
     confusion: dsl.Output[dsl.ClassificationMetrics],
+    frames_per_second: float,
+    target_fpir: float,
+    summary: dsl.Output[dsl.Markdown],
 ) -> None:
     """Train one backbone's head on cached features, and build the model that ships.
 
@@ -24,26 +27,34 @@ def train_model(
         epochs: Passes over the features at the most; it stops early.
         seed: Of everything random.
         crop: How extract_frames cut its frames; stands in the lineage, for whoever asks the model.
-        model: model.keras, model.tflite, classes, metrics, curves and lineage.
-        metrics: Accuracy, speed and size.
-        confusion: True role against predicted role, per transaction.
+        model: What docs/outputs.md lists under champion/.
+        metrics: Every number of metrics.json.
+        confusion: Per transaction, true role against predicted role, and the ROC curve of students
+            against all others.
+        frames_per_second: At which clips were sampled; stands beside the threshold, for the robot.
+        target_fpir: Share of strangers that may be taken for somebody; it chooses the threshold.
+        summary: The metrics in words.
     """
     from pathlib import Path
 
     from components.artifacts import read_json
+    from components.evaluation.summary import summarise
     from components.lean_keras import load_keras
     from components.metrics import flat_numbers
-    from components.model_directory import CONFUSION_FILE
+    from components.model_directory import CONFUSION_FILE, EVALUATION_FILE
 
     load_keras()  # before the module that imports it by name
     from components.train_model.train import Recipe, train_model
 
     output = Path(model.path)
-    recipe = Recipe(backbone, epochs, seed, crop)
+    recipe = Recipe(backbone, epochs, seed, crop, frames_per_second, target_fpir)
     measured = train_model(Path(dataset.path), Path(exported.path), recipe, output)
     model.metadata.update(backbone=backbone, status=measured["status"])
+    Path(summary.path).write_text(summarise(measured), encoding="utf-8")
     for name, value in flat_numbers(measured):
         metrics.log_metric(name, value)
     if measured["status"] == "succeeded":
         roles = read_json(output / CONFUSION_FILE)["roles"]
         confusion.log_confusion_matrix(roles["labels"], roles["matrix"])
+        roc = read_json(output / EVALUATION_FILE)["roc"]
+        confusion.log_roc_curve(roc["fmr"], roc["tmr"], roc["threshold"])

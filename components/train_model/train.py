@@ -13,10 +13,13 @@ import numpy as np
 from components.artifacts import atomic_directory, digests_of, read_json, write_json
 from components.contracts import EMBEDDING_FILE, SAMPLES_FILE, Split
 from components.errors import BackboneError
+from components.evaluation.evaluate import Evaluation, evaluate
+from components.evaluation.precision import choose_precision
+from components.evaluation.rates import accuracies
+from components.evaluation.trials import Labels, Predicted, decide
 from components.exported_backbones import KERAS_FILE, read_exported
 from components.model_directory import (
     CLASSES_FILE,
-    CONFUSION_FILE,
     CURVES_FILE,
     EDGE_MODEL_FILE,
     LINEAGE_FILE,
@@ -33,13 +36,6 @@ from components.train_model.assemble import (
     read_samples,
 )
 from components.train_model.dataset import Dataset, read_dataset
-from components.train_model.evaluate import (
-    Scored,
-    accuracies,
-    confusions,
-    pool,
-    stranger_counts,
-)
 from components.train_model.heads import Head, Rows, train_head
 from components.train_model.lineage import describe
 
@@ -64,22 +60,16 @@ class Recipe:
         epochs: passes over the features at the most.
         seed: of everything random.
         crop: how the frames were cut, a `Crop`; what the model is asked about has to be cut so.
+        frames_per_second: at which clips were sampled; a robot that pools frames should do so too.
+        target_fpir: the share of strangers' trials that may reach the threshold.
     """
 
     backbone: str
     epochs: int
     seed: int
     crop: str
-
-
-@dataclass(frozen=True)
-class Tested:
-    """A head with its scores on one test side, and the seconds that took."""
-
-    head: Head
-    frames: Scored
-    transactions: Scored
-    seconds: float
+    frames_per_second: float
+    target_fpir: float
 
 
 def train_model(dataset: Path, exported: Path, recipe: Recipe, model: Path) -> dict[str, Any]:
@@ -124,68 +114,106 @@ def _train(
         raise BackboneError(reason or "it was exported without saying how long its features are")
     started = time.perf_counter()
     dataset = read_dataset(dataset_path, name, known.dimension, embedding["views"])
-    honest = _test(dataset, dataset.split, recipe, started)
+    head = _train_head(dataset, dataset.split, recipe)
+    seconds = time.perf_counter() - started
     progress.advance()
-    leaky = _test(dataset, dataset.random_split, recipe, time.perf_counter())
+    leaky = _random_split(dataset, recipe)
     progress.advance()
-    backbone = keras.saving.load_model(exported / name / KERAS_FILE, safe_mode=True)
-    model = assemble(backbone, honest.head.model)
-    model.save(directory / MODEL_FILE)
-    export_edge(model, directory / EDGE_MODEL_FILE)
+    model = _ship(exported / name, head, directory)
     progress.advance()
+    judged = np.isin(dataset.split, (Split.CALIBRATION, Split.TEST))
+    evaluation = evaluate(
+        _labels(dataset, judged, dataset.split),
+        _predict(head, dataset, judged),
+        dataset.classes,
+        temperature=head.temperature,
+        target_fpir=recipe.target_fpir,
+    )
     samples = read_samples(dataset_path / SAMPLES_FILE)
-    edge = check_edge(model, directory / EDGE_MODEL_FILE, samples)
+    checked = check_edge(model, directory / EDGE_MODEL_FILE, samples)
+    edge = _edge_metrics(checked, evaluation)
     dataset.classes.write(directory / CLASSES_FILE)
-    write_json(directory / CURVES_FILE, vars(honest.head.curves))
-    write_json(directory / CONFUSION_FILE, confusions(honest.transactions, dataset.classes))
+    write_json(directory / CURVES_FILE, vars(head.curves))
+    evaluation.write(
+        directory,
+        crop=recipe.crop,
+        precision=edge["precision"],
+        frames_per_second=recipe.frames_per_second,
+    )
     progress.advance()
-    parameters = {**vars(recipe), "weights": vars(known), "embedding": embedding}
-    cost = {
-        "embed_images_per_second": embedding["images_per_second"],
-        "parameters": model.count_params(),
-    }
-    return {**_metrics(name, honest, leaky, edge), **cost}, describe(dataset, parameters)
-
-
-def _metrics(name: str, honest: Tested, leaky: Tested, edge: EdgeReport) -> dict[str, Any]:
-    return {
+    metrics = {
         "name": name,
         "status": "succeeded",
         "reason": None,
-        "frame": accuracies(honest.frames),
-        "transaction": accuracies(honest.transactions),
-        "strangers": {
-            "frame": stranger_counts(honest.frames),
-            "transaction": stranger_counts(honest.transactions),
-        },
-        "random_split": accuracies(leaky.frames),
-        "train_seconds": round(honest.seconds, 3),
-        "latency_ms": edge.latency_ms,
-        "size_bytes": edge.size_bytes,
-        "edge": {"frames": edge.frames, "max_difference": edge.max_difference},
-        "head": {
-            "epochs": honest.head.curves.epoch[-1],
-            "best_epoch": honest.head.best_epoch,
-            "temperature": honest.head.temperature,
-            "shrinkage": honest.head.shrinkage,
-        },
+        **evaluation.metrics,
+        "random_split": leaky,
+        "train_seconds": round(seconds, 3),
+        "embed_images_per_second": embedding["images_per_second"],
+        "parameters": model.count_params(),
+        "latency_ms": checked.latency_ms,
+        "size_bytes": checked.size_bytes,
+        "edge": edge,
+        "head": _head_metrics(head),
+    }
+    parameters = {**vars(recipe), "weights": vars(known), "embedding": embedding}
+    return metrics, describe(dataset, parameters)
+
+
+def _ship(backbone: Path, head: Head, directory: Path) -> keras.Model:
+    """Write the model that ships, in both formats."""
+    model = assemble(keras.saving.load_model(backbone / KERAS_FILE, safe_mode=True), head.model)
+    model.save(directory / MODEL_FILE)
+    export_edge(model, directory / EDGE_MODEL_FILE)
+    return model
+
+
+def _head_metrics(head: Head) -> dict[str, Any]:
+    return {
+        "epochs": head.curves.epoch[-1],
+        "best_epoch": head.best_epoch,
+        "temperature": head.temperature,
+        "shrinkage": head.shrinkage,
     }
 
 
-def _test(dataset: Dataset, sides: npt.NDArray[np.str_], recipe: Recipe, started: float) -> Tested:
-    """Train on one side of a split and score on the other."""
+def _edge_metrics(checked: EdgeReport, evaluation: Evaluation) -> dict[str, Any]:
+    accuracy = {
+        unit: evaluation.metrics[unit]["identity_accuracy"] for unit in ("transaction", "frame")
+    }
+    precision, rule = choose_precision({"float32": accuracy["transaction"]})
+    measured = {
+        "size_bytes": checked.size_bytes,
+        "latency_ms": checked.latency_ms,
+        "identity_accuracy": accuracy["transaction"],
+        "frame_identity_accuracy": accuracy["frame"],
+        "max_difference": checked.max_difference,
+    }
+    return {
+        "precision": precision,
+        "rule": rule,
+        "frames": checked.frames,
+        "precisions": {"float32": measured},
+    }
+
+
+def _random_split(dataset: Dataset, recipe: Recipe) -> dict[str, Any]:
+    """Accuracies of frames had they been split at random: the same training, with the leak."""
+    head = _train_head(dataset, dataset.random_split, recipe)
+    test = dataset.random_split == Split.TEST
+    labels = _labels(dataset, test, dataset.random_split)
+    return accuracies(decide(labels, _predict(head, dataset, test)))
+
+
+def _train_head(dataset: Dataset, sides: npt.NDArray[np.str_], recipe: Recipe) -> Head:
     train, calibration = (
         _rows(dataset, sides == side, with_views=side is Split.TRAIN)
         for side in (Split.TRAIN, Split.CALIBRATION)
     )
-    head = train_head(train, calibration, dataset.classes, epochs=recipe.epochs, seed=recipe.seed)
-    test = sides == Split.TEST
-    predicted = head.predict(dataset.features[test])
-    frames = Scored(
-        dataset.person[test], dataset.role[test], predicted["person"], predicted["role"]
-    )
-    transactions = pool(frames, dataset.transaction[test])
-    return Tested(head, frames, transactions, time.perf_counter() - started)
+    return train_head(train, calibration, dataset.classes, epochs=recipe.epochs, seed=recipe.seed)
+
+
+def _predict(head: Head, dataset: Dataset, mask: npt.NDArray[np.bool_]) -> Predicted:
+    return Predicted(**head.predict(dataset.features[mask]))
 
 
 def _rows(dataset: Dataset, mask: npt.NDArray[np.bool_], *, with_views: bool) -> Rows:
@@ -197,3 +225,15 @@ def _rows(dataset: Dataset, mask: npt.NDArray[np.bool_], *, with_views: bool) ->
         features = np.concatenate([features, dataset.views[own]])
         rows = np.concatenate([rows, dataset.view_of[own]])
     return Rows(features, dataset.person[rows], dataset.role[rows], clips)
+
+
+def _labels(dataset: Dataset, mask: npt.NDArray[np.bool_], sides: npt.NDArray[np.str_]) -> Labels:
+    """What some frames are. Everybody's number is the same for all backbones of a dataset."""
+    _, subject = np.unique(dataset.person_id, return_inverse=True)
+    return Labels(
+        transaction=dataset.transaction[mask],
+        split=sides[mask],
+        subject=subject[mask].astype(np.int32),
+        person=dataset.person[mask],
+        role=dataset.role[mask],
+    )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
 
 from components.errors import SourceError
-from components.telemetry import EVENTS_VARIABLE, peak_memory_bytes, step
+from components.telemetry import EVENTS_VARIABLE, cost, peak_memory_bytes, step
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,3 +88,9 @@ def test_the_peak_remembers_memory_that_was_given_back() -> None:
     block = b"x" * (128 << 20)
     del block
     assert peak_memory_bytes() > before + (100 << 20)
+
+
+def test_the_cost_counts_from_the_start_of_the_process() -> None:
+    alive = time.time() - psutil.Process().create_time()
+    assert alive <= cost()["seconds"] + 0.001
+    assert cost()["peak_memory_bytes"] >= psutil.Process().memory_info().rss

@@ -179,6 +179,15 @@ def test_the_report_names_the_champion(done):
     assert "EfficientNetLite0" in (done.output / "report.html").read_text(encoding="utf-8")
 
 
+def test_the_report_says_what_the_shards_took_and_shows_nobody(done):
+    report = (done.output / "report.html").read_text(encoding="utf-8")
+    taken = report[report.index('id="time"') :]
+    for step in ("Ingest videos", "Export backbones", "Extract frames", "Embed frames"):
+        tasks = 2 if step.endswith("frames") else 1
+        assert f'<th scope="row">{step}</th><td class="number">{tasks}</td>' in taken
+    assert "data:" not in report
+
+
 def test_every_step_ran_and_says_what_it_took(done):
     steps = {step["step"]: step for step in read_json(done.output / "steps.json")["steps"]}
     assert set(steps) == set(PLACEMENTS) - {"notify"}

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from components.audit_log import audited, last_digest, read_log
+from components.errors import RollcallError
 from components.sources import open_source
 from pipelines import cli
 from pipelines.options import TrainingOptions
@@ -64,11 +65,22 @@ def test_a_backbone_that_is_named_twice_counts_once():
     assert options.backbones == ("VGG16", "MobileNet")
 
 
+@pytest.mark.parametrize("option", ["crop", "protocol"])
+def test_an_unknown_choice_is_refused_with_those_there_are(option):
+    with pytest.raises(RollcallError, match=f"--{option} is other; it has to be .* or "):
+        TrainingOptions(("VGG16",), weights="none", **{option: "other"}).checked()
+
+
 def test_a_folder_of_weights_is_made_absolute(monkeypatch, tmp_path):
     (tmp_path / "VGG16.weights.h5").touch()
     monkeypatch.chdir(tmp_path.parent)
     options = TrainingOptions(("VGG16",), weights=tmp_path.name).checked()
     assert options.weights == str(tmp_path)
+
+
+def test_what_cannot_be_preferred_is_refused_with_what_can() -> None:
+    with pytest.raises(RollcallError, match="--prefer is beauty; it has to be latency or accuracy"):
+        TrainingOptions(weights="none", prefer="beauty").checked()
 
 
 @pytest.mark.parametrize("source", ["az://cohort/2025", "https://a1b.blob.core.windows.net/c/x"])

@@ -9,13 +9,15 @@ import pytest
 from rich.console import Console
 
 from pipelines.progress import StepCost
-from pipelines.tables import LEGEND, failures, leaderboard_table, steps_table
+from pipelines.tables import LEGEND, decision, failures, leaderboard_table, steps_table
 
 SCORES = {"identity_accuracy": 0.95, "role_accuracy": 1.0, "n": 20}
 MODEL = {
     "name": "EfficientNetV2XXL",
     "status": "succeeded",
     "reason": None,
+    "tied": True,
+    "lacked": None,
     "frame": SCORES,
     "transaction": SCORES,
     "strangers": {"transaction": {"n": 12, "taken_for_student": 10}},
@@ -27,12 +29,18 @@ MODEL = {
 }
 BOARD = {
     "champion": MODEL["name"],
+    "decided_by": "only_model",
+    "rule": "of the tied the fastest wins",
     "protocol": {
         "name": "by_session",
+        "leaks": False,
         "within_session": False,
         "sides": {"test": {"people": 20, "transactions": 20, "frames": 600}},
     },
-    "models": [MODEL, {"name": "VGG16", "status": "failed", "reason": "no weights"}],
+    "models": [
+        MODEL,
+        {"name": "VGG16", "status": "failed", "reason": "no weights", "tied": None, "lacked": None},
+    ],
 }
 
 
@@ -62,6 +70,31 @@ def test_the_title_says_how_it_was_split_and_on_how_much_it_was_tested(board):
 def test_a_result_within_sessions_is_marked_as_optimistic(board):
     board["protocol"]["within_session"] = True
     assert "optimistic" in printed(leaderboard_table(board))
+
+
+def test_a_result_that_leaks_is_marked_as_such_and_not_as_optimistic(board):
+    board["protocol"].update(within_session=True, leaks=True)
+    text = printed(leaderboard_table(board))
+    assert "leaks" in text
+    assert "optimistic" not in text
+
+
+def test_what_decided_is_told_with_what_the_others_lacked(board):
+    board["decided_by"] = "latency"
+    board["models"].append({**MODEL, "name": "VGG19", "lacked": "2.00 ms slower"})
+    assert decision(board) == [
+        "Of 2 models tied in accuracy, chosen by latency (p50) on one thread.",
+        "  VGG19: 2.00 ms slower",
+    ]
+
+
+def test_the_only_model_is_said_to_be_that(board):
+    assert decision(board) == ["The only model that could be tested."]
+
+
+def test_where_nothing_was_ranked_it_says_why(board):
+    board.update(decided_by=None, champion=None, rule="nothing is ranked: it leaks")
+    assert decision(board) == ["Nothing is ranked: it leaks."]
 
 
 def test_no_stranger_met_is_not_shown_as_none_taken(board):

@@ -50,10 +50,42 @@ def test_every_edge_is_one_of_the_design(defaults):
         shards: {"ingest-videos", "export-backbones"},
         "split-dataset": {"ingest-videos", shards},
         heads: {"export-backbones", "split-dataset"},
-        "compare-models": {heads, "split-dataset"},
+        # It reads of every step what that took.
+        "compare-models": {heads, "split-dataset", shards, "ingest-videos", "export-backbones"},
         "register-model": {"compare-models", "split-dataset"},
     }
     assert edges(loop(shards)) == {"extract-frames": set(), "embed-frames": {"extract-frames"}}
+
+
+def test_the_dataset_takes_the_frames_of_every_shard_and_copies_those_of_the_evaluation():
+    inputs = HANDLED["split-dataset"]["inputs"]
+    shards = next(name for name in HANDLED if "extract-frames" in loop_tasks(name))
+    assert inputs["artifacts"]["frames"]["taskOutputArtifact"]["producerTask"] == shards
+    assert inputs["parameters"]["pictures"]["runtimeValue"]["constant"] == "evaluation"
+
+
+SHOWN = {
+    "ingest-videos": {"summary": "Markdown", "metrics": "Metrics"},
+    "export-backbones": {"summary": "Markdown", "metrics": "Metrics"},
+    "extract-frames": {"metrics": "Metrics"},
+    "embed-frames": {"metrics": "Metrics"},
+    "split-dataset": {"summary": "Markdown", "metrics": "Metrics"},
+    "train-model": {"metrics": "Metrics"},
+    "compare-models": {"report": "HTML", "summary": "Markdown", "metrics": "Metrics"},
+    "notify": {},
+}
+"""What the Kubeflow UI draws of a step."""
+
+
+@pytest.mark.parametrize("step", SHOWN)
+def test_every_step_shows_what_belongs_to_it(step):
+    outputs = COMPONENTS[f"comp-{step}"].get("outputDefinitions", {}).get("artifacts", {})
+    kinds = {
+        name: row["artifactType"]["schemaTitle"].removeprefix("system.")
+        for name, row in outputs.items()
+    }
+    drawn = {"Markdown", "Metrics", "HTML", "ClassificationMetrics"}
+    assert {name: kind for name, kind in kinds.items() if kind in drawn} == SHOWN[step]
 
 
 def loop_tasks(name: str) -> set[str]:

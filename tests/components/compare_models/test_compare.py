@@ -5,24 +5,35 @@ from __future__ import annotations
 import pytest
 
 from components.artifacts import read_json
-from components.compare_models.compare import compare_models
+from components.compare_models.compare import Outputs, compare_models
+from components.compare_models.formats import THIN
+from components.contracts import LEADERBOARD_FILE
 from components.errors import ContractError
 from components.model_directory import METRICS_FILE, MODEL_FILE
 from tests.components.compare_models.finished_run import (
+    BY_SESSION,
+    RANDOM_FRAMES,
     failed,
     succeeded,
     write_audit,
+    write_costs,
     write_model,
 )
 
 
-def compare(tmp_path, *models):
+def outputs(tmp_path):
+    out = tmp_path / "out"
+    names = ("leaderboard.json", "report.html", "summary.md", "champion")
+    return Outputs(*[out / name for name in names])
+
+
+def compare(tmp_path, *models, protocol=BY_SESSION, **more):
     return compare_models(
         [write_model(tmp_path / "models" / metrics["name"], metrics) for metrics in models],
-        write_audit(tmp_path / "audit"),
-        leaderboard=tmp_path / "out" / "leaderboard.json",
-        report=tmp_path / "out" / "report.html",
-        champion=tmp_path / "out" / "champion",
+        write_audit(tmp_path / "audit", protocol),
+        outputs(tmp_path),
+        costs=write_costs(tmp_path / "costs"),
+        **more,
     )
 
 
@@ -33,6 +44,7 @@ def test_it_writes_the_leaderboard_the_report_and_a_copy_of_the_champion(tmp_pat
         "champion",
         "leaderboard.json",
         "report.html",
+        "summary.md",
     ]
     assert read_json(out / "leaderboard.json")["champion"] == "c"
     assert "c is the champion" in (out / "report.html").read_text(encoding="utf-8")
@@ -40,6 +52,36 @@ def test_it_writes_the_leaderboard_the_report_and_a_copy_of_the_champion(tmp_pat
     copied = {path.name: path.read_bytes() for path in (out / "champion").iterdir()}
     assert copied == {path.name: path.read_bytes() for path in original.iterdir()}
     assert copied[MODEL_FILE] == b"c"
+
+
+def test_what_is_preferred_chooses_another_champion(tmp_path):
+    models = succeeded("a", p50=1.0, size_bytes=2), succeeded("b", p50=2.0, size_bytes=1)
+    assert compare(tmp_path, *models, prefer="size") == "b"
+
+
+def test_where_nothing_is_ranked_there_is_no_champion_and_no_error(tmp_path):
+    models = succeeded("a"), succeeded("b")
+    assert compare(tmp_path, *models, protocol=RANDOM_FRAMES) == ""
+    champion = tmp_path / "out" / "champion"
+    assert [path.name for path in champion.iterdir()] == [LEADERBOARD_FILE]
+    assert read_json(champion / LEADERBOARD_FILE)["rule"].startswith("nothing is ranked")
+    for name in ("report.html", "summary.md"):
+        assert "Nothing was ranked" in (tmp_path / "out" / name).read_text(encoding="utf-8")
+    assert "random frames (it leaks)." in (tmp_path / "out" / "summary.md").read_text("utf-8")
+
+
+def test_the_summary_is_a_table_of_the_models_with_what_they_lacked(tmp_path):
+    compare(tmp_path, failed("a", "no | weights"), succeeded("b"), succeeded("c", p50=1.0))
+    text = (tmp_path / "out" / "summary.md").read_text(encoding="utf-8").replace(THIN, " ")
+    assert text.startswith("# c is the champion\n")
+    rows = [line for line in text.splitlines() if line.startswith("|")][2:]
+    cells = [[cell.strip() for cell in row.split(" | ")] for row in rows]
+    assert [row[0].removeprefix("| ") for row in cells] == ["c", "b", "a"]
+    assert [row[-1].removesuffix(" |") for row in cells] == [
+        "champion",
+        "7.00 ms slower",
+        r"failed: no \| weights",
+    ]
 
 
 def test_all_failed_raises_with_every_reason_after_the_report_is_written(tmp_path):
@@ -63,11 +105,5 @@ def test_a_model_directory_without_metrics_is_refused(tmp_path):
     model = write_model(tmp_path / "model", succeeded("a"))
     (model / METRICS_FILE).unlink()
     with pytest.raises(ContractError, match="metrics"):
-        compare_models(
-            [model],
-            write_audit(tmp_path / "audit"),
-            leaderboard=tmp_path / "leaderboard.json",
-            report=tmp_path / "report.html",
-            champion=tmp_path / "champion",
-        )
-    assert not (tmp_path / "report.html").exists()
+        compare_models([model], write_audit(tmp_path / "audit"), outputs(tmp_path), costs={})
+    assert not (tmp_path / "out" / "report.html").exists()

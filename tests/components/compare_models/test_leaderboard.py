@@ -8,14 +8,12 @@ from importlib.resources import files
 
 import jsonschema
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from components.compare_models.findings import decision
-from components.compare_models.leaderboard import FIELDS, RULE, make_leaderboard, rank
+from components.compare_models.leaderboard import FIELDS, NOT_RANKED, make_leaderboard
 from components.errors import ContractError
 from tests.components.compare_models.finished_run import (
     BY_SESSION,
+    RANDOM_FRAMES,
     TIME_BLOCKS,
     failed,
     succeeded,
@@ -27,75 +25,17 @@ SCHEMA = json.loads(
 )
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
-# Few values each, so that ties are common.
-MODELS = st.lists(
-    st.one_of(
-        st.builds(
-            succeeded,
-            st.text("abc", min_size=1, max_size=3),
-            transaction=st.sampled_from([(19, 20), (20, 20), (None, 0)]),
-            frame=st.sampled_from([(300, 400), (400, 400)]),
-            p50=st.sampled_from([1.0, 9.5]),
-        ),
-        st.builds(failed, st.text("abc", min_size=1, max_size=3)),
-    ),
-    min_size=1,
-    max_size=6,
-    unique_by=lambda metrics: metrics["name"],
-)
 
-
-@given(MODELS, st.randoms(use_true_random=False))
-def test_the_order_does_not_depend_on_the_order_of_the_input(models, random):
-    shuffled = random.sample(models, len(models))
-    assert rank(shuffled) == rank(models)
-
-
-@given(MODELS)
-def test_failed_models_come_last(models):
-    statuses = [model["status"] for model in rank(models)]
-    assert statuses == sorted(statuses, reverse=True)
-
-
-@given(MODELS)
-def test_the_decision_agrees_with_the_order(models):
-    ranked = [model for model in rank(models) if model["status"] == "succeeded"]
-    if not ranked:
-        return
-    best, made = ranked[0], decision(ranked)
-    assert made.criterion is None or best["name"] not in made.rivals
-    assert (made.criterion is None) == (len(ranked) == 1)
-    if made.criterion == "latency (p50)":
-        tied = [model for model in ranked if model["name"] in made.rivals]
-        assert all(model["latency_ms"]["p50"] > best["latency_ms"]["p50"] for model in tied)
-        assert all(model["frame"] == best["frame"] for model in tied)
-
-
-@pytest.mark.parametrize(
-    ("better", "worse", "criterion"),
-    [
-        ({"transaction": (20, 20), "frame": (1, 400), "p50": 99.0}, {}, "accuracy of transactions"),
-        ({"frame": (351, 400), "p50": 99.0}, {}, "accuracy of frames"),
-        ({"p50": 7.9}, {}, "latency (p50)"),
-        ({}, {}, "name, in the order of the alphabet"),
-        ({}, {"transaction": (None, 0)}, "accuracy of transactions"),
-    ],
-)
-def test_each_part_of_the_rule_breaks_the_ties_of_those_before_it(better, worse, criterion):
-    ranked = rank([succeeded("b", **worse), succeeded("a", **better)])
-    assert [model["name"] for model in ranked] == ["a", "b"]
-    assert decision(ranked).criterion == criterion
-
-
-def board_of(folder, *models, protocol=BY_SESSION):
+def board_of(folder, *models, protocol=BY_SESSION, **more):
     written = [write_model(folder / metrics["name"], metrics) for metrics in models]
-    return make_leaderboard(written, {"protocol": protocol})
+    return make_leaderboard(written, {"protocol": protocol}, **more)
 
 
 def test_a_leaderboard_holds_the_rule_the_protocol_and_every_model(tmp_path):
     board = board_of(tmp_path, failed("c"), succeeded("b"), succeeded("a", p50=99.0))
     assert board["champion"] == "b"
-    assert board["rule"] == RULE
+    assert board["rule"].endswith("the fastest at the edge (latency p50) wins")
+    assert (board["prefer"], board["decided_by"]) == ("latency", "latency")
     assert board["protocol"] == BY_SESSION
     assert [model["name"] for model in board["models"]] == ["b", "a", "c"]
     assert all(tuple(model) == FIELDS for model in board["models"])
@@ -108,6 +48,30 @@ def test_there_is_no_champion_where_nothing_could_be_tested(tmp_path, models):
     assert board_of(tmp_path, *models)["champion"] is None
 
 
+def test_what_is_preferred_among_the_tied_is_said_and_done(tmp_path):
+    models = succeeded("a", p50=1.0, size_bytes=2), succeeded("b", p50=2.0, size_bytes=1)
+    board = board_of(tmp_path, *models, prefer="size")
+    assert (board["champion"], board["prefer"], board["decided_by"]) == ("b", "size", "size")
+    assert "the smallest at the edge wins" in board["rule"]
+
+
+def test_models_that_could_not_be_tested_come_after_those_that_were(tmp_path):
+    untested = succeeded("a", transaction=(None, 0), frame=(None, 0))
+    board = board_of(tmp_path, failed("0"), untested, succeeded("b"))
+    assert [model["name"] for model in board["models"]] == ["b", "a", "0"]
+    assert board["models"][1]["tied"] is None
+
+
+def test_where_the_split_leaks_nothing_is_ranked(tmp_path):
+    models = failed("a"), succeeded("c", p50=1.0), succeeded("b", transaction=(20, 20))
+    board = board_of(tmp_path, *models, protocol=RANDOM_FRAMES)
+    assert board["champion"] is None
+    assert board["decided_by"] is None
+    assert board["rule"] == NOT_RANKED
+    assert [model["name"] for model in board["models"]] == ["b", "c", "a"]
+    assert {model["tied"] for model in board["models"]} == {None}
+
+
 def test_no_model_and_two_of_one_name_are_refused(tmp_path):
     with pytest.raises(ContractError, match="at least one"):
         make_leaderboard([], {"protocol": BY_SESSION})
@@ -116,7 +80,7 @@ def test_no_model_and_two_of_one_name_are_refused(tmp_path):
         make_leaderboard(twice, {"protocol": BY_SESSION})
 
 
-@pytest.mark.parametrize("protocol", [BY_SESSION, TIME_BLOCKS])
+@pytest.mark.parametrize("protocol", [BY_SESSION, TIME_BLOCKS, RANDOM_FRAMES])
 @pytest.mark.parametrize(
     "models",
     [
@@ -146,11 +110,18 @@ def _set(path, value):
 @pytest.mark.parametrize(
     "mutate",
     [
-        _set(["schema_version"], 2),
+        _set(["schema_version"], 1),
         _set(["champion"], KeyError),
         _set(["extra"], 1),
         _set(["protocol", "name"], "at_random"),
         _set(["protocol", "within_session"], KeyError),
+        _set(["protocol", "leaks"], KeyError),
+        _set(["prefer"], "beauty"),
+        _set(["decided_by"], "a coin"),
+        _set(["models", 0, "difference", "interval"], [0.1]),
+        _set(["models", 0, "transaction", "open_set", "fpir"], 2.0),
+        _set(["models", 0, "edge", "precision"], "int4"),
+        _set(["models", 0, "negative_control", "passed"], KeyError),
         _set(["models"], []),
         _set(["models", 0, "transaction", "identity_accuracy"], 1.5),
         _set(["models", 0, "transaction", "n"], -1),

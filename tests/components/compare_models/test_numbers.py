@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from statistics import NormalDist
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from components.compare_models import charts, formats
+from components.compare_models.curves import det, reliability
+from components.compare_models.histograms import histograms
+from tests.components.compare_models.finished_run import evaluation, succeeded
 
 
 @pytest.mark.parametrize(
@@ -101,3 +105,57 @@ def test_labels_keep_clear_of_marks_and_of_each_other():
         abs(a[0] - b[0]) >= 15 or abs(a[1] - b[1]) >= 13
         for a, b in itertools.combinations(spots, 2)
     )
+
+
+RATES = st.floats(0, 1)
+
+
+@given(st.lists(st.tuples(RATES, RATES, RATES), min_size=1, max_size=50))
+def test_a_det_curve_lies_within_its_plot_and_its_labels_are_apart(curve):
+    drawn = det({"det": {"frame": curve, "transaction": None}}, succeeded("A"))
+    assert [series.name for series in drawn.series] == ["frames"]
+    assert all(0 <= side <= 100 for point in drawn.series[0].points for side in point)
+    assert 0 <= drawn.rule <= 100, "the target is on the axis"
+    for axis in (drawn.x_axis, drawn.y_axis):
+        places = [axis.at(tick) for tick in axis.ticks]
+        assert places[0] == 0
+        assert places[-1] == 100
+        assert all(after - before >= 14 for before, after in itertools.pairwise(places))
+
+
+def test_a_det_curve_of_normal_deviates_is_straight():
+    """Scores of two normal distributions give a line (Martin et al., 1997)."""
+    normal = NormalDist()
+    thresholds = [step / 10 for step in range(-20, 31)]
+    curve = [[at, 1 - normal.cdf(at), normal.cdf(at - 1)] for at in thresholds]
+    drawn = det({"det": {"frame": None, "transaction": curve}}, succeeded("A"))
+    (x0, y0), *between, (x1, y1) = drawn.series[0].points
+    assert len(between) > 20
+    for x, y in between:
+        assert y == pytest.approx(y0 + (y1 - y0) * (x - x0) / (x1 - x0), abs=0.05)
+
+
+def test_without_strangers_there_is_no_det_curve():
+    assert det({"det": {"frame": None, "transaction": None}}, succeeded("A")) is None
+
+
+def test_a_reliability_diagram_leaves_out_bins_that_hold_nothing():
+    drawn = reliability(evaluation())
+    assert [len(series.points) for series in drawn.series] == [5, 5]
+    assert drawn.series[0].points[0] == (55.0, 50.0)
+
+
+def test_bars_are_shares_of_their_own_group_and_know_their_side_of_the_threshold():
+    scores = {"edges": [0.0, 0.25, 0.5, 0.75, 1.0], "student": [1, 1, 1, 1], "staff": [0] * 4}
+    drawn = histograms({**scores, "visitor": [0] * 4, "stranger": [0, 8, 0, 0]}, 0.6)
+    assert [(chart.title, chart.n) for chart in drawn] == [("Students", 4), ("Strangers", 8)]
+    sides = [bar.side for bar in drawn[0].bars]
+    assert sides == ["below", "below", "across", "above"]
+    assert [bar.height for bar in drawn[0].bars] == [25.0] * 4
+    assert [bar.height for bar in drawn[1].bars] == [100.0]
+    assert {chart.threshold for chart in drawn} == {60.0}
+
+
+def test_without_a_threshold_nobody_is_below_it():
+    drawn = histograms(evaluation()["scores"], None)
+    assert {bar.side for chart in drawn for bar in chart.bars} == {"above"}

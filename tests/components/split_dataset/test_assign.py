@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.contracts import Split
-from components.errors import SourceError
+from components.contracts import Protocol, Split
+from components.errors import ContractError, SourceError
 from components.model_directory import Role
 from components.split_dataset.assign import (
     SplitOptions,
@@ -67,14 +67,54 @@ def test_everyone_who_is_no_stranger_is_both_learnt_from_and_tested_on(clips, se
     assert all({Split.TRAIN, Split.TEST} <= sides[p] for p in sides if p not in strangers)
 
 
-@given(cohorts, st.integers(0, 99))
-def test_a_stranger_is_a_visitor_on_one_side_and_never_in_training(clips, seed):
-    plans, strangers = plan_clips(clips, SplitOptions(seed=seed))
+@given(cohorts, st.integers(0, 99), st.sampled_from(Protocol))
+def test_a_stranger_is_a_visitor_on_one_side_and_never_in_training(clips, seed, protocol):
+    plans, strangers = plan_clips(clips, SplitOptions(seed=seed, protocol=protocol))
     for person in strangers:
         own = [each for each in clips if each.person_id == person]
         sides = set().union(*(sides_of(plans[each.clip_id]) for each in own))
         assert {each.role for each in own} == {"visitor"}
         assert sides in ({Split.TEST}, {Split.CALIBRATION})
+
+
+@given(cohorts, st.integers(0, 99))
+def test_by_session_nobody_is_tested_on_a_session_that_was_learnt_from(clips, seed):
+    plans, strangers = plan_clips(clips, SplitOptions(seed=seed, protocol=Protocol.BY_SESSION))
+    sides = defaultdict(set)
+    for each in clips:
+        if each.person_id not in strangers:
+            sides[each.person_id, each.session] |= sides_of(plans[each.clip_id])
+    assert all(own == {Split.TEST} or Split.TEST not in own for own in sides.values())
+
+
+def test_by_session_a_person_of_one_session_is_learnt_from_and_not_tested():
+    clips = [clip("a", "s0"), clip("a", "s1"), clip("b", "s0")]
+    plans, _ = plan_clips(clips, SplitOptions(protocol=Protocol.BY_SESSION))
+    assert sides_of(plans["b/s0"]) == {Split.TRAIN, Split.CALIBRATION}
+
+
+def test_by_session_people_of_one_session_alone_are_refused_with_a_way_out():
+    clips = [
+        clip("a", "s0"),
+        clip("b", "s0"),
+        clip("v", "s0", "visitor"),
+        clip("v", "s1", "visitor"),
+    ]
+    with pytest.raises(SourceError, match=r"each of 2 people has one session.*auto or time_blocks"):
+        plan_clips(clips, SplitOptions(protocol=Protocol.BY_SESSION))
+
+
+@given(cohorts, st.integers(0, 99))
+def test_by_time_blocks_every_clip_of_the_known_is_on_every_side(clips, seed):
+    plans, strangers = plan_clips(clips, SplitOptions(seed=seed, protocol=Protocol.TIME_BLOCKS))
+    known = [each for each in clips if each.person_id not in strangers]
+    everywhere = {Split.TRAIN, Split.CALIBRATION, Split.TEST}
+    assert all(sides_of(plans[each.clip_id]) == everywhere for each in known)
+
+
+def test_an_unknown_protocol_is_refused():
+    with pytest.raises(ContractError, match="auto or by_session or time_blocks or random_frames"):
+        SplitOptions(protocol="by_day")
 
 
 @given(st.integers(1, 30), st.floats(0, 1), st.integers(0, 99))

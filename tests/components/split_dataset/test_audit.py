@@ -9,6 +9,7 @@ from components.contracts import INDEX
 from components.errors import ContractError, LeakError
 from components.model_directory import STRANGER, Classes
 from components.parquet import write_table
+from components.split_dataset.assign import SplitOptions
 from components.split_dataset.audit import audit_index
 
 CLASSES = Classes(("a", "b"), (0, 0))
@@ -44,9 +45,10 @@ HONEST = [
 
 @pytest.fixture
 def audit(tmp_path):
-    def run(rows):
+    def run(rows, protocol="auto", copied=0):
         write_table(tmp_path / "index.parquet", pa.Table.from_pylist(rows, INDEX))
-        return audit_index(tmp_path / "index.parquet", CLASSES, gap_s=1.0, gap_part=0.1)
+        options = SplitOptions(protocol=protocol)
+        return audit_index(tmp_path / "index.parquet", CLASSES, options, copied)
 
     return run
 
@@ -91,6 +93,49 @@ def test_the_protocol_says_how_it_was_split(audit, people, name, optimistic):
 def test_a_planted_leak_fails_the_step(audit, leak, check):
     with pytest.raises(LeakError, match=check):
         audit([*HONEST, *leak])
+
+
+def test_a_session_that_is_the_only_one_may_not_be_on_both_sides_by_session(audit):
+    with pytest.raises(LeakError, match="sessions_on_both_sides"):
+        audit(HONEST, "by_session")
+
+
+def test_every_session_may_be_on_both_sides_by_time_blocks(audit):
+    protocol = audit([*HONEST, row("a", "s0", "test", 5.0)], "time_blocks")["protocol"]
+    assert (protocol["people_split_by_session"], protocol["people_split_by_time"]) == (0, 2)
+
+
+def test_a_clip_under_two_names_fails_the_step(audit):
+    with pytest.raises(LeakError, match=r"'clips_under_two_names': 3.*delete its copies"):
+        audit(HONEST, copied=3)
+
+
+def test_somebody_of_whom_nothing_but_near_duplicates_is_left_fails_the_step(audit):
+    left = [row("a", "s1", "test"), row("a", "s0", "near_duplicate")]
+    with pytest.raises(LeakError, match="'people_without_training_frames': 1"):
+        audit([*HONEST[2:], *left])
+
+
+def test_frames_taken_out_are_counted_and_stand_on_no_side(audit):
+    taken = [row("a", "s0", "near_duplicate", 1.0)]
+    taken += [row("w", "s0", "near_duplicate", 1.0, STRANGER)]
+    found = audit([*HONEST, *taken])
+    assert found["near_duplicates_removed"] == 2
+    assert found["protocol"]["sides"] == audit(HONEST)["protocol"]["sides"]
+
+
+def test_who_is_learnt_from_and_not_tested_is_counted(audit):
+    protocol = audit([*HONEST[:2], row("b", "s0", "train", 0.0, 1)], "by_session")["protocol"]
+    assert (protocol["name"], protocol["people_not_tested"]) == ("by_session", 1)
+
+
+def test_random_frames_are_reported_to_leak_and_fail_nothing(audit):
+    found = audit([*HONEST, row("a", "s0", "test", 3.0)], "random_frames", copied=1)
+    assert found["checks"]["sessions_on_both_sides"] == 2
+    assert found["checks"]["clips_under_two_names"] == 1
+    assert found["enforced"] is False
+    protocol = {name: found["protocol"][name] for name in ("name", "leaks", "within_session")}
+    assert protocol == {"name": "random_frames", "leaks": True, "within_session": True}
 
 
 def test_the_message_of_a_leak_names_nobody(audit):

@@ -41,3 +41,13 @@ def test_rows_beyond_the_end_are_refused(tmp_path):
         pytest.raises(ContractError, match="of a file of 2"),
     ):
         reader.read(1, 2)
+
+
+def test_a_row_group_that_was_read_to_its_end_is_let_go(tmp_path):
+    with parquet_writer(tmp_path / "rows.parquet", SCHEMA) as writer:
+        writer.write_table(pa.table({"n": [1, 2]}, SCHEMA))
+    with RowReader(tmp_path / "rows.parquet", SCHEMA) as reader:
+        reader.read(0, 1)
+        assert reader._table is not None
+        reader.read(1, 1)
+        assert reader._table is None

@@ -29,31 +29,7 @@ from components.contracts import (
 from components.errors import ContractError, SourceError
 from components.model_directory import CLASSES_FILE, Classes
 from components.parquet import read_table, write_table
-from components.split_dataset.assign import SplitOptions
-from components.split_dataset.split import split_dataset
-from tests.shards import BACKBONE, DIMENSION, people, write_shards
-
-
-@pytest.fixture
-def split(tmp_path):
-    """Write shards, have them spoilt, split them; gives the dataset and the audit directory."""
-
-    def run(clips=None, shards=2, spoil=None, views=0, **options):
-        folder = tmp_path / f"run{len(list(tmp_path.iterdir()))}"
-        written = write_shards(folder, clips or people(), shards, views)
-        if spoil:
-            spoil(written)
-        split_dataset(
-            written.features,
-            written.clips,
-            written.extractions,
-            SplitOptions(**options),
-            dataset=folder / "dataset",
-            audit=folder / "audit",
-        )
-        return folder / "dataset", folder / "audit"
-
-    return run
+from tests.shards import BACKBONE, DIMENSION, people
 
 
 def index_of(dataset):

@@ -21,6 +21,7 @@ def dataset(tmp_path):
     shards = write_shards(tmp_path, people(), views=2)
     split_dataset(
         shards.features,
+        shards.frames,
         shards.clips,
         shards.extractions,
         SplitOptions(),

@@ -2,32 +2,49 @@
 
 from __future__ import annotations
 
+import math
 import os
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
 import pytest
+from kfp import dsl
 
 from components.artifacts import read_json, verify_digests, write_json
-from components.contracts import BACKBONES_FILE, EMBEDDING_FILE, FRAMES, SAMPLES_FILE
+from components.contracts import (
+    BACKBONES_FILE,
+    EMBEDDING_FILE,
+    FRAMES,
+    INDEX,
+    INDEX_FILE,
+    SAMPLES_FILE,
+    TRANSACTIONS,
+)
+from components.metrics import flat_numbers
 from components.model_directory import (
     CLASSES_FILE,
     CONFUSION_FILE,
     CURVES_FILE,
+    DECISION_FILE,
     EDGE_MODEL_FILE,
+    EVALUATION_FILE,
     FRAME_SIZE,
     LINEAGE_FILE,
     METRICS_FILE,
     MODEL_FILE,
     STRANGER,
+    TRANSACTIONS_FILE,
     Classes,
+    Role,
 )
-from components.parquet import write_table
+from components.parquet import read_table, write_table
 from components.pseudonyms import holds
 from components.split_dataset.assign import SplitOptions
 from components.split_dataset.split import split_dataset
+from components.train_model import component
 from components.train_model.assemble import EdgeModel, read_samples
 from components.train_model.dataset import read_dataset
 from components.train_model.train import Recipe, _rows, train_model
@@ -43,6 +60,7 @@ def inputs(tmp_path_factory):
     shards = write_shards(folder, people(students=4, staff=2, visitors=4), views=2)
     split_dataset(
         shards.features,
+        shards.frames,
         shards.clips,
         shards.extractions,
         SplitOptions(),
@@ -63,15 +81,33 @@ def inputs(tmp_path_factory):
     return folder
 
 
-def train(inputs, output, **options):
-    recipe = Recipe(BACKBONE, **{"epochs": 2, "seed": 0, "crop": "none", **options})
-    return train_model(inputs / "dataset", inputs / "exported", recipe, output)
+RECIPE = Recipe(BACKBONE, epochs=2, seed=0, crop="none", frames_per_second=5.0, target_fpir=0.01)
+
+
+def train(inputs, output):
+    return train_model(inputs / "dataset", inputs / "exported", RECIPE, output)
 
 
 @pytest.fixture(scope="module")
-def trained(inputs, tmp_path_factory):
-    output = tmp_path_factory.mktemp("trained") / "model"
-    return train(inputs, output), output
+def task(inputs, tmp_path_factory):
+    """What Kubeflow sees of the step: its outputs by name."""
+    folder = tmp_path_factory.mktemp("trained")
+    kinds = {
+        "model": dsl.Model,
+        "metrics": dsl.Metrics,
+        "confusion": dsl.ClassificationMetrics,
+        "summary": dsl.Markdown,
+    }
+    outputs = {name: kind(name, str(folder / name)) for name, kind in kinds.items()}
+    given = {name: dsl.Artifact(name, str(inputs / name)) for name in ("dataset", "exported")}
+    component.train_model.python_func(**vars(RECIPE), **given, **outputs)
+    return outputs
+
+
+@pytest.fixture(scope="module")
+def trained(task):
+    output = Path(task["model"].path)
+    return read_json(output / METRICS_FILE), output
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +128,9 @@ def test_the_directory_is_complete(trained):
         METRICS_FILE,
         CURVES_FILE,
         CONFUSION_FILE,
+        EVALUATION_FILE,
+        TRANSACTIONS_FILE,
+        DECISION_FILE,
         LINEAGE_FILE,
     }
 
@@ -118,6 +157,58 @@ def test_people_who_are_apart_are_told_apart(trained):
     assert trained[0]["transaction"]["identity_accuracy"] > 0.9
 
 
+def test_the_decision_is_that_of_the_metrics_with_what_the_robot_has_to_know(trained):
+    metrics, output = trained
+    open_set = metrics["transaction"]["open_set"]
+    assert read_json(output / DECISION_FILE) == {
+        "threshold": open_set["threshold"],
+        "basis": "strangers",
+        "target_fpir": 0.01,
+        "unit": "transaction",
+        "crop": "none",
+        "precision": "float32",
+        "frames_per_second": 5.0,
+    }
+
+
+def test_the_transactions_are_those_of_calibration_and_test_and_give_the_metrics(inputs, trained):
+    metrics, output = trained
+    rows = read_table(output / TRANSACTIONS_FILE, TRANSACTIONS).to_pylist()
+    index = read_table(inputs / "dataset" / INDEX_FILE, INDEX).to_pylist()
+    judged = {row["transaction"] for row in index if row["split"] in {"calibration", "test"}}
+    assert {row["transaction"] for row in rows} == judged
+    known = [row for row in rows if row["split"] == "test" and row["person"] != STRANGER]
+    right = sum(row["predicted"] == row["person"] for row in known)
+    assert metrics["transaction"]["n"] == len(known)
+    assert metrics["transaction"]["identity_accuracy"] == pytest.approx(right / len(known))
+
+
+def test_subjects_number_everybody_in_the_dataset_in_one_order(inputs, trained):
+    index = read_table(inputs / "dataset" / INDEX_FILE, INDEX).to_pylist()
+    order = sorted({row["person_id"] for row in index})
+    whose = {row["transaction"]: order.index(row["person_id"]) for row in index}
+    rows = read_table(trained[1] / TRANSACTIONS_FILE, TRANSACTIONS).to_pylist()
+    assert all(row["subject"] == whose[row["transaction"]] for row in rows)
+
+
+def test_no_file_of_the_directory_names_a_stranger(inputs, trained):
+    index = read_table(inputs / "dataset" / INDEX_FILE, INDEX).to_pylist()
+    strangers = {row["person_id"] for row in index if row["person"] == STRANGER}
+    assert strangers
+    written = b"".join(path.read_bytes() for path in trained[1].glob("*.json"))
+    written += str(read_table(trained[1] / TRANSACTIONS_FILE, TRANSACTIONS).to_pylist()).encode()
+    assert not [name for name in strangers if f'"{name}"'.encode() in written.replace(b"'", b'"')]
+
+
+def test_the_evaluation_has_a_row_a_person_and_curves_of_both_units(trained):
+    evaluation = read_json(trained[1] / EVALUATION_FILE)
+    classes = Classes.read(trained[1] / CLASSES_FILE)
+    assert {row["person"] for row in evaluation["people"]} == set(classes.people)
+    assert evaluation["det"]["frame"]
+    assert evaluation["det"]["transaction"]
+    assert evaluation["roc"]["tmr"][-1] == 1
+
+
 def test_the_metrics_hold_the_cost_of_the_model(trained):
     metrics, output = trained
     assert 0 < metrics["latency_ms"]["p50"] <= metrics["latency_ms"]["p99"]
@@ -139,8 +230,22 @@ def test_views_are_learnt_from_with_their_frames_and_nothing_else(inputs):
     assert len(calibration.features) == known.sum()
 
 
-def test_metrics_on_disk_are_those_returned(trained):
-    assert read_json(trained[1] / METRICS_FILE) == trained[0]
+def test_the_task_shows_every_number_of_the_metrics(task, trained):
+    assert task["metrics"].metadata == dict(flat_numbers(trained[0]))
+    assert "transaction.open_set.fpir_upper" in task["metrics"].metadata
+
+
+def test_the_task_shows_the_confusion_of_roles_and_a_roc_curve_of_finite_numbers(task):
+    shown = task["confusion"].metadata
+    assert [each["displayName"] for each in shown["confusionMatrix"]["annotationSpecs"]] == [*Role]
+    assert len(shown["confidenceMetrics"]) > 1
+    for point in shown["confidenceMetrics"]:
+        assert set(point) == {"confidenceThreshold", "falsePositiveRate", "recall"}
+        assert all(math.isfinite(value) for value in point.values())
+
+
+def test_the_task_shows_a_summary(task):
+    assert Path(task["summary"].path).read_text(encoding="utf-8").startswith(f"# {BACKBONE}\n")
 
 
 def test_the_lineage_names_clips_parameters_and_libraries(trained):
@@ -167,9 +272,10 @@ def test_the_lineage_holds_a_digest_of_every_other_file(trained):
     verify_digests(trained[1], lineage["sha256"])
 
 
-def test_the_same_seed_gives_the_same_scores(inputs, trained, tmp_path):
+def test_the_same_seed_gives_the_same_scores_and_writes_what_it_returns(inputs, trained, tmp_path):
     again = train(inputs, tmp_path / "again")
-    scores = ("frame", "transaction", "strangers", "random_split", "head")
+    assert read_json(tmp_path / "again" / METRICS_FILE) == again
+    scores = ("frame", "transaction", "strangers", "calibration", "random_split", "head")
     assert [again[name] for name in scores] == [trained[0][name] for name in scores]
 
 
