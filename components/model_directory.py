@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import enum
 import json
+import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
-from components.artifacts import write_json
+from components.artifacts import read_json, write_json
 from components.errors import ContractError
 
 if TYPE_CHECKING:
@@ -112,3 +113,36 @@ class Classes:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ContractError(f"{path.name} is not a classes file: {error!r}") from error
+
+
+@dataclass(frozen=True)
+class DecisionRule:
+    """How whoever runs a model turns what it says into a decision (decision.json).
+
+    Attributes:
+        threshold: the least pooled probability of somebody who counts as known, 0 to 1; None where
+            nothing was there to choose it by.
+        crop: how the frames it was trained on were cut.
+        frames_per_second: how many of each second of video were taken.
+    """
+
+    threshold: float | None
+    crop: Crop
+    frames_per_second: float
+
+    @classmethod
+    def read(cls, path: Path) -> DecisionRule:
+        """Read decision.json, of which the other fields are for people.
+
+        Raises:
+            ContractError: the file is not such JSON.
+        """
+        raw = read_json(path)
+        try:
+            threshold, rate = raw["threshold"], float(raw["frames_per_second"])
+            rule = cls(None if threshold is None else float(threshold), Crop(raw["crop"]), rate)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ContractError(f"{path.name} says not how to decide: {error!r}") from error
+        if not 0 < rate < math.inf or not 0 <= (rule.threshold or 0) < math.inf:
+            raise ContractError(f"{path.name}: a threshold or a number of frames is out of range")
+        return rule

@@ -41,7 +41,7 @@ def open_table(path: Path, schema: pa.Schema) -> pq.ParquetFile:
         ContractError: the file is missing, is no Parquet, or has other columns.
     """
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(path, pre_buffer=False)  # which would hold all of it in memory
     except (OSError, pa.ArrowException) as error:
         raise ContractError(f"{path.name} cannot be read as Parquet: {error}") from error
     if not file.schema_arrow.equals(schema):

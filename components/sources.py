@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote_to_bytes, urlsplit
 
 from components.contracts import ClipError, Reason
 from components.errors import RosterError, SourceError
+from components.formats import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from components.roster import MAX_ROSTER_BYTES
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ SCRATCH_VARIABLE: Final = "ROLLCALL_SCRATCH"
 MAX_FILES: Final = 1_000_000
 MAX_DEPTH: Final = 8
 """Folders below `videos/` or `images/` that are looked into; the layouts need two."""
-VIDEO_SUFFIXES: Final = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"})
-IMAGE_SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
 SUFFIXES: Final = {IMAGES_NAME: IMAGE_SUFFIXES, VIDEOS_NAME: VIDEO_SUFFIXES}
 """What lies below which folder; they are listed in this order, which is that of the URIs."""
 SYSTEM_FILES: Final = frozenset({"thumbs.db", "desktop.ini"})

@@ -186,6 +186,18 @@ def audit(
     console.print(last_digest(log), highlight=False, soft_wrap=True)
 
 
+@app.command(
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+    short_help="Say who is in an image, a clip, a folder or before a camera.",
+)
+def identify(context: typer.Context) -> None:
+    """Pass everything on: a robot has the same command without the rest."""
+    from components.identify_people.command import main as identify_people  # noqa: PLC0415
+
+    raise typer.Exit(identify_people(context.args, context.command_path))
+
+
 @app.command("compile", epilog="Example: rollcall compile --check")
 def compile_(
     check: Annotated[

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 
 BACKBONE = "Tiny"
 DIMENSION = 12
+MIDDLE, STEP = 128, 30
+"""The level of a colour that stands for the feature 0, and levels for a difference of 1."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +95,8 @@ def write_shards(
 
 def _write_shard(folder: Path, clips: Sequence[FakeClip], views: int) -> Path:
     folder.mkdir(parents=True)
-    keys, vectors = [], []
-    for clip in clips:
-        where = _vector(clip.person_id) + 0.3 * _vector(clip.clip_id)
-        for index in range(clip.frames):
-            keys.append(_key(clip, index))
-            vectors.append((where + 0.05 * _vector(f"{clip.clip_id}{index}")).astype(np.float16))
+    keys = [_key(clip, index) for clip in clips for index in range(clip.frames)]
+    vectors = [_feature(clip, index) for clip in clips for index in range(clip.frames)]
     table = pa.Table.from_pylist(keys, FRAME_INDEX)
     write_table(folder / FRAMES_FILE, table)
     flat = pa.array(np.concatenate(vectors) if vectors else np.empty(0, np.float16))
@@ -108,7 +106,7 @@ def _write_shard(folder: Path, clips: Sequence[FakeClip], views: int) -> Path:
     write_table(folder / features_file(BACKBONE), pa.Table.from_arrays(columns, schema=schema))
     if views:
         _write_views(folder, columns, views)
-    samples = [{**key, "jpeg": _jpeg(key["index"]), "face_box": None} for key in keys[::7]]
+    samples = [_frame(clip, index) for clip in clips for index in range(clip.frames)][::7]
     write_table(folder / SAMPLES_FILE, pa.Table.from_pylist(samples, FRAMES))
     write_json(folder / EMBEDDING_FILE, {BACKBONE: _embedding(len(keys), views)})
     return folder
@@ -127,8 +125,7 @@ def _write_frames(folder: Path, clips: Sequence[FakeClip]) -> Path:
     folder.mkdir(parents=True)
     with parquet_writer(folder / FRAMES_FILE, FRAMES) as writer:
         for clip in clips:
-            keys = [_key(clip, index) for index in range(clip.frames)]
-            rows = [{**key, "jpeg": _jpeg(key["index"]), "face_box": None} for key in keys]
+            rows = [_frame(clip, index) for index in range(clip.frames)]
             writer.write_table(pa.Table.from_pylist(rows, FRAMES))
     return folder
 
@@ -147,6 +144,15 @@ def _key(clip: FakeClip, index: int) -> dict[str, object]:
     }
 
 
+def _frame(clip: FakeClip, index: int) -> dict[str, object]:
+    return {**_key(clip, index), "jpeg": _picture(clip, index), "face_box": None}
+
+
+def _feature(clip: FakeClip, index: int) -> np.ndarray:
+    where = _vector(clip.person_id) + 0.3 * _vector(clip.clip_id)
+    return (where + 0.05 * _vector(f"{clip.clip_id}{index}")).astype(np.float16)
+
+
 def hash_of(name: str) -> int:
     """A difference hash that is far from any other's: two differ in 32 of 64 bits or so."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
@@ -157,9 +163,17 @@ def _vector(name: str) -> np.ndarray:
 
 
 @functools.cache
-def _jpeg(seed: int) -> bytes:
-    noise = np.random.default_rng(seed).integers(0, 255, (8, 8, 3), np.uint8)
-    return cv2.imencode(".jpg", cv2.resize(noise, (FRAME_SIZE, FRAME_SIZE)))[1].tobytes()
+def _picture(clip: FakeClip, index: int) -> bytes:
+    """A JPEG of four squares whose colours are the features: their averages give them back."""
+    levels = np.clip(MIDDLE + STEP * _feature(clip, index).reshape(2, 2, 3), 0, 255)
+    side = FRAME_SIZE // 2
+    squares = np.kron(levels[..., ::-1], np.ones((side, side, 1))).astype(np.uint8)
+    return cv2.imencode(".jpg", squares)[1].tobytes()
+
+
+def averaging_weights(side: int) -> np.ndarray:
+    """Weights of a convolution of `side` pixels without overlaps that averages each colour."""
+    return np.broadcast_to(np.eye(3, dtype=np.float32) / side**2, (side, side, 3, 3))
 
 
 def _embedding(frames: int, views: int) -> dict[str, object]:

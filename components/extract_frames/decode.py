@@ -14,7 +14,6 @@ from components.contracts import ClipError, Reason
 from components.extract_frames.frame import Frame
 from components.extract_frames.picture import (
     Picture,
-    UprightPicture,
     difference_hash,
     display_matrix,
     encode_jpeg,
@@ -22,9 +21,11 @@ from components.extract_frames.picture import (
 )
 from components.extract_frames.still import decode_still
 from components.extract_frames.thrift import Thrift, can_skip_deblocking
-from components.extract_frames.timing import Clock, Sampler
+from components.extract_frames.timing import Clock
 from components.head import HeadDetector, HeadTracker, head_square
 from components.model_directory import Crop
+from components.sampling import Sampler
+from components.square import UprightPicture
 from components.video import open_video, stated_rate
 
 if TYPE_CHECKING:
@@ -183,7 +184,9 @@ class ClipDecoder:
             yield from packet.decode()
 
 
-def frame_of(picture: Picture, heads: HeadTracker | None, *, index: int, time_s: float) -> Frame:
+def frame_of(
+    picture: Picture | UprightPicture, heads: HeadTracker | None, *, index: int, time_s: float
+) -> Frame:
     """What is kept of a picture, whether it comes from a clip or is a still.
 
     The hash is always that of the whole square: that of a crop would change with the detector's

@@ -11,6 +11,7 @@ from av.sidedata.sidedata import Type as SideDataType
 
 from components.model_directory import FRAME_SIZE
 from components.region import WHOLE, Region
+from components.square import central_square, scale
 from components.video import check_size
 
 if TYPE_CHECKING:
@@ -26,11 +27,6 @@ JPEG_QUALITY: Final = 92
 BLACK_BELOW: Final = 32
 WHITE_FROM: Final = 250
 """Luma at which a pixel shows no more detail: noise drowns it below, the sensor is full above."""
-
-_HALVED_FROM: Final = 3
-"""Times the size wanted; what is left to be averaged then are 1.5 pixels or more."""
-
-_PIXEL_ASPECT_LIMITS: Final = (0.25, 4.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +96,6 @@ class Picture:
         return turn(np.asarray(image, np.uint8), self._matrix)
 
 
-class UprightPicture(Picture):
-    """A picture that is upright already."""
-
-    def __init__(self, image: Image) -> None:
-        """Look at an image, (height, width, 3) uint8, BGR."""
-        self._square = central_square(image.shape[1], image.shape[0], 1.0)
-        self._matrix = None
-        self._planes = [image]
-
-
 _PLANAR: Final = frozenset({"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p"})
 _FULL_RANGE: Final = 2
 _KR_KB: Final = {1: (0.2126, 0.0722), 9: (0.2627, 0.0593), 10: (0.2627, 0.0593)}
@@ -143,31 +129,6 @@ def to_bgr(colorspace: int, *, full_range: bool) -> npt.NDArray[np.float32]:
         [(luma, blue, 0.0), (luma, -blue * kb / kg, -red * kr / kg), (luma, 0.0, red)]
     )
     return np.c_[factors, -factors @ (black, 128.0, 128.0)].astype(np.float32)
-
-
-def central_square(width: int, height: int, pixel_aspect: float) -> Region:
-    """The largest part in the middle that is a square when it is shown."""
-    low, high = _PIXEL_ASPECT_LIMITS
-    if not low <= pixel_aspect <= high:  # a mistake of the file's
-        pixel_aspect = 1.0
-    side = min(width * pixel_aspect, height)
-    across, down = side / pixel_aspect / width, side / height
-    return Region((1 - across) / 2, (1 - down) / 2, across, down)
-
-
-def scale(image: Image, size: int) -> Image:
-    """Scale to a square of `size` pixels: averaging when it gets smaller, else bilinear.
-
-    Large pictures are halved first, which is many times faster and averages the same pixels.
-    """
-    while min(image.shape[:2]) >= _HALVED_FROM * size:
-        height, width = (side - side % 2 for side in image.shape[:2])
-        even = image[:height, :width]
-        half = (width // 2, height // 2)
-        image = np.asarray(cv2.resize(even, half, interpolation=cv2.INTER_AREA), np.uint8)
-    shrinks = min(image.shape[:2]) >= size
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, (size, size), interpolation=how), np.uint8)
 
 
 def display_matrix(frame: VideoFrame) -> npt.NDArray[np.int32] | None:

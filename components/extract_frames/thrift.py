@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from components.extract_frames.timing import TOLERANCE_S
+from components.sampling import TOLERANCE_S
 
 _MIN_SIDE: Final = 1080
 _MIN_BITS_A_PIXEL: Final = 0.05

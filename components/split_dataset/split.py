@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -106,7 +107,7 @@ def split_dataset(
         for name in usable:
             gathering.write_features(name)
             if embedding[name]["views"]:
-                gathering.write_views(name, embedding[name]["views"])
+                gathering.write_views(name, embedding[name]["views"], sides.side)
         write_pictures(frames, found, sides, pictures, data, progress)
         gathering.write_samples()
         write_json(data / EMBEDDING_FILE, embedding)
@@ -227,21 +228,21 @@ class Gathering:
                 writer.write_table(table)
                 self.progress.advance()
 
-    def write_views(self, backbone: str, views: int) -> None:
+    def write_views(self, backbone: str, views: int, side: Codes) -> None:
         """Write the `views` of each frame to learn from, in the order of the index."""
         name = views_file(backbone)
         schema = views_schema(dimension_of(self.shards[0] / name))
+        learnt = np.repeat(side == code_of(Split.TRAIN), views)
         at = 0
         with (
-            self._readers(name, schema) as readers,
-            RowReader(self.directory / INDEX_FILE, INDEX) as index,
+            row_readers(self.shards, name, schema) as readers,
             parquet_writer(self.directory / name, schema) as writer,
         ):
             for clip in self.clips:
+                rows = slice(at, at + views * clip.count)
                 table = readers[clip.shard].read(views * clip.start, views * clip.count)
-                sides = np.asarray(index.read(at, clip.count)["split"].to_pylist())
-                writer.write_table(table.filter(pa.array(np.repeat(sides == Split.TRAIN, views))))
-                at += clip.count
+                writer.write_table(table.filter(pa.array(learnt[rows])))
+                at = rows.stop
 
     def write_samples(self) -> None:
         """Put the shards' sample frames together."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,7 +26,30 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
-BATCH_ROWS = 2048
+BATCH_ROWS = 256
+WORDS = ("split", "random_split", "transaction", "clip_id", "person_id")
+NUMBERS = ("person", "role_label", "index")
+
+
+@dataclass(frozen=True)
+class Picked:
+    """Some rows [n] of features [N, D], copied only as far as they are asked for."""
+
+    features: npt.NDArray[np.float16]
+    rows: npt.NDArray[np.intp]
+
+    def __len__(self) -> int:
+        """How many rows."""
+        return len(self.rows)
+
+    def __getitem__(self, which: slice | npt.NDArray[np.intp]) -> npt.NDArray[np.float16]:
+        """Copy some of them."""
+        return self.features[self.rows[which]]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """How many rows, and how long each is."""
+        return len(self.rows), self.features.shape[1]
 
 
 @dataclass(frozen=True)
@@ -35,7 +58,7 @@ class Dataset:
 
     Attributes:
         classes: what the labels mean.
-        features: float16 [N, D].
+        features: float16 [N + V, D], of augmented views behind those of the frames.
         person: int32 [N], an index into classes.people or STRANGER.
         role: int32 [N], an index into classes.roles.
         split: str [N], the honest side of each frame.
@@ -44,8 +67,7 @@ class Dataset:
         clip_id: str [N].
         person_id: str [N], the pseudonym, of strangers too.
         index: int32 [N], the frame's number in its clip.
-        views: float16 [V, D], features of augmented views of the frames to learn from.
-        view_of: int64 [V], the row of each view's frame.
+        view_of: int64 [V], the row of each view's frame, which is one to learn from.
     """
 
     classes: Classes
@@ -58,65 +80,67 @@ class Dataset:
     clip_id: npt.NDArray[np.str_]
     person_id: npt.NDArray[np.str_]
     index: npt.NDArray[np.int32]
-    views: npt.NDArray[np.float16]
-    view_of: npt.NDArray[np.int64]
+    view_of: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
 
 def read_dataset(directory: Path, backbone: str, dimension: int, views: int = 0) -> Dataset:
     """Read what split_dataset wrote, with so many views of each frame to learn from.
 
-    Memory is 2 D bytes a frame or view for the features, and about 200 for the rest.
+    Memory is 2 D bytes a frame or view for the features, and 4 a letter of its words for the rest.
 
     Raises:
         ContractError: a label is out of range, or the features are not those of the index.
     """
     classes = Classes.read(directory / CLASSES_FILE)
-    index = read_table(directory / INDEX_FILE, INDEX)
-    columns = {name: np.asarray(index[name].to_pylist()) for name in INDEX.names}
-    person, role = columns["person"].astype(np.int32), columns["role_label"].astype(np.int32)
+    index = read_table(directory / INDEX_FILE, INDEX, [*WORDS, *NUMBERS])
+    words = {name: _words(index[name].combine_chunks()) for name in WORDS}
+    person, role, number = (index[name].to_numpy() for name in NUMBERS)
     classes.check_labels(np.unique(person).tolist(), where=INDEX_FILE)
     if role.size and not 0 <= role.min() <= role.max() < len(classes.roles):
         raise ContractError(f"{INDEX_FILE}: a role label is outside 0..{len(classes.roles) - 1}")
-    clip_id, number = columns["clip_id"], columns["index"].astype(np.int32)
+    view_of = np.repeat(np.flatnonzero(words["split"] == Split.TRAIN), views)
+    frames, clip_id = len(number), words["clip_id"]
+    features = np.empty((frames + len(view_of), dimension), np.float16)
     path, schema = directory / features_file(backbone), features_schema(dimension)
-    features = _read_features(path, schema, clip_id, number)
-    view_of = np.repeat(np.flatnonzero(columns["split"] == Split.TRAIN), views)
-    of_views = np.empty((0, dimension), np.float16)
+    _read_features(path, schema, clip_id, number, features[:frames])
     if views:
         path, schema = directory / views_file(backbone), views_schema(dimension)
-        of_views = _read_features(path, schema, clip_id[view_of], number[view_of])
+        _read_features(path, schema, clip_id[view_of], number[view_of], features[frames:])
     return Dataset(
         classes=classes,
         features=features,
         person=person,
         role=role,
-        split=columns["split"],
-        random_split=columns["random_split"],
-        transaction=columns["transaction"],
-        clip_id=clip_id,
-        person_id=columns["person_id"],
         index=number,
-        views=of_views,
         view_of=view_of,
+        **words,
     )
 
 
+def _words(column: pa.Array) -> npt.NDArray[np.str_]:
+    """Words that repeat, without an object of Python's for each time they do."""
+    coded = column.dictionary_encode()
+    return np.asarray(coded.dictionary.to_pylist(), np.str_)[coded.indices.to_numpy()]
+
+
 def _read_features(
-    path: Path, schema: pa.Schema, clip_id: npt.NDArray[np.str_], index: npt.NDArray[np.int32]
-) -> npt.NDArray[np.float16]:
-    """Read the features of these frames, which have to be the rows of the file."""
-    name, dimension = path.name, schema.field("feature").type.list_size
-    features = np.empty((len(clip_id), dimension), np.float16)
+    path: Path,
+    schema: pa.Schema,
+    clip_id: npt.NDArray[np.str_],
+    index: npt.NDArray[np.int_],
+    features: npt.NDArray[np.float16],
+) -> None:
+    """Fill `features` [n, D] from a file whose rows have to be these n frames."""
+    name, dimension = path.name, features.shape[1]
     at = 0
     with open_table(path, schema) as file:
         if file.metadata.num_rows != len(clip_id):
             raise ContractError(f"{name} has {file.metadata.num_rows} rows, not {len(clip_id)}")
         for batch in file.iter_batches(BATCH_ROWS):
             rows = slice(at, at + batch.num_rows)
-            same_clip = np.asarray(batch["clip_id"].to_pylist()) == clip_id[rows]
+            same_clip = _words(batch["clip_id"]) == clip_id[rows]
             same_frame = batch["index"].to_numpy() == index[rows]
             if not (same_clip & same_frame).all():
                 raise ContractError(f"{name}: its rows are not those of {INDEX_FILE}")
             features[rows] = batch["feature"].flatten().to_numpy().reshape(-1, dimension)
             at = rows.stop
-    return features

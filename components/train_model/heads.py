@@ -9,34 +9,33 @@ face which is like nobody's is no student's merely because most people are stude
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
-import scipy.optimize
-import scipy.special
 
-from components.train_model.lda import Discriminant, fit_lda
+from components.memory import rows_that_fit
+from components.train_model.curves import Curves
+from components.train_model.lda import CHUNK_ROWS, fit_lda
+from components.train_model.seeds import generator_for
+from components.train_model.temperature import choose_temperature
+from components.train_model.trainer import LABEL_SMOOTHING, Trainer, head_layers
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from components.model_directory import Classes
+    from components.train_model.dataset import Picked
+    from components.train_model.lda import Standardisation
+    from components.train_model.trainer import Weights
 
     Predictions = dict[str, npt.NDArray[np.float32]]
 
 BATCH_SIZE = 256
-ACCURACY = "person_sparse_categorical_accuracy"
+VECTORS_A_ROW = 6
 PATIENCE = 2
 """Epochs without a better calibration loss before training stops."""
-LARGEST_LOG_TEMPERATURE = 8.0
-LEARNING_RATE = 3e-5
-"""Small: where the calibration frames are of the session that is learnt, they cannot tell what is
-learnt of the person from what is learnt of the day."""
-LABEL_SMOOTHING = 0.1
-"""Part of each target that is spread over all classes. Without it, clips that are learnt by heart
-drive every probability to 0 or 1, and neither the temperature nor a gradient says anything."""
 VIEWS_OF_A_CLIP = 5
 """A head that turns in a circle shows about five different views: ahead, left, right, up and down.
 As many of a clip's frames count as independent where LDA chooses its shrinkage."""
@@ -46,7 +45,7 @@ As many of a clip's frames count as independent where LDA chooses its shrinkage.
 class Rows:
     """Some rows of a dataset: features [n, D], person and role labels [n], from so many clips."""
 
-    features: npt.NDArray[np.float16]
+    features: npt.NDArray[np.float16] | Picked
     person: npt.NDArray[np.int32]
     role: npt.NDArray[np.int32]
     clips: int
@@ -56,42 +55,50 @@ class Rows:
         return len(self.person)
 
 
-@dataclass
-class Curves:
-    """One value an epoch; epoch 0 is the LDA start."""
-
-    epoch: list[int] = field(default_factory=list)
-    loss: list[float] = field(default_factory=list)
-    accuracy: list[float] = field(default_factory=list)
-    calibration_loss: list[float] = field(default_factory=list)
-    calibration_accuracy: list[float] = field(default_factory=list)
-
-    def add(self, epoch: int, train: dict[str, float], calibration: dict[str, float]) -> None:
-        """Note an epoch."""
-        self.epoch.append(epoch)
-        self.loss.append(float(train["loss"]))
-        self.accuracy.append(float(train[ACCURACY]))
-        self.calibration_loss.append(float(calibration["loss"]))
-        self.calibration_accuracy.append(float(calibration[ACCURACY]))
-
-
 @dataclass(frozen=True)
 class Head:
-    """A trained head and how it came about."""
+    """A trained head and how it came about.
+
+    Attributes:
+        model: features as the backbone gives them in, `person` and `role` out.
+        curves: of its training.
+        shrinkage: of the covariance it started from.
+        temperature: what its logits are divided by. Training went on behind the division, so that
+            the logits times this are exactly those of the same head without a temperature.
+        best_epoch: whose weights it has; 0 is the start.
+        chunk: rows that it passes over at once.
+    """
 
     model: keras.Model
     curves: Curves
     shrinkage: float
     temperature: float
     best_epoch: int
+    chunk: int = CHUNK_ROWS
 
-    def predict(self, features: npt.NDArray[np.float16]) -> Predictions:
+    def predict(self, features: npt.NDArray[np.float16] | Picked) -> Predictions:
         """Probabilities `person` [n, people] and `role` [n, roles]."""
-        result = self.model.predict(features, batch_size=4 * BATCH_SIZE, verbose=0)
-        return {name: np.asarray(values) for name, values in result.items()}
+        result = {
+            name: np.empty((len(features), output.shape[-1]), np.float32)
+            for name, output in self.model.output.items()
+        }
+        for start in range(0, len(features), self.chunk):
+            rows = slice(start, start + self.chunk)
+            # Called as it is: tracing it would take longer than what it computes.
+            for name, values in self.model(features[rows].astype(np.float32)).items():
+                result[name][rows] = values
+        return result
 
 
-def train_head(train: Rows, calibration: Rows, classes: Classes, *, epochs: int, seed: int) -> Head:
+def train_head(
+    train: Rows,
+    calibration: Rows,
+    classes: Classes,
+    *,
+    epochs: int,
+    seed: int,
+    backbone: str = "",
+) -> Head:
     """Train a head.
 
     Args:
@@ -100,100 +107,53 @@ def train_head(train: Rows, calibration: Rows, classes: Classes, *, epochs: int,
             none (a handful of frames a person), the training frames have to.
         classes: the meaning of the labels.
         epochs: passes over the features at the most; 0 keeps the LDA start.
-        seed: of the order of the batches.
+        seed: of the order of the batches and of what is dropped.
+        backbone: whose features they are; no two draw the same from one seed.
 
     Raises:
         ValueError: there is no frame to train on.
     """
-    keras.utils.set_random_seed(seed)
     judge = calibration if len(calibration) else train
+    chunk, batch = _rows_at_once(train.features.shape[1], len(classes.people))
     independent = min(len(train), VIEWS_OF_A_CLIP * train.clips)
-    start = fit_lda(train.features, train.person, len(classes.people), independent)
-    temperature = choose_temperature(start, judge)
-    model = build_head(start, temperature, classes)
+    start = fit_lda(train.features, train.person, len(classes.people), independent, chunk)
+    logits = start.logits(judge.features, chunk)
+    temperature = choose_temperature(logits, judge.person, LABEL_SMOOTHING)
+    best, best_weights = 0, start.divided_by(temperature)
+    trainer = Trainer(start.standardisation, classes, best_weights)
     curves = Curves()
-    curves.add(0, _evaluate(model, train), _evaluate(model, judge))
-    best, best_weights = 0, model.get_weights()
+    curves.add(trainer.evaluate(train, chunk), trainer.evaluate(judge, chunk))
+    generator = generator_for(seed, backbone, "head")
     for epoch in range(1, epochs + 1):
-        history = model.fit(train.features, _targets(train), batch_size=BATCH_SIZE, verbose=0)
-        measured = {name: values[-1] for name, values in history.history.items()}
-        curves.add(epoch, measured, _evaluate(model, judge))
+        curves.add(trainer.epoch(train, batch, generator), trainer.evaluate(judge, chunk))
         if curves.calibration_loss[-1] < curves.calibration_loss[best]:
-            best, best_weights = epoch, model.get_weights()
+            best, best_weights = epoch, trainer.weights
         elif epoch - best >= PATIENCE:
             break
-    model.set_weights(best_weights)
-    bare = keras.Model(model.input, model.output, name="head")  # a loss would have to be loadable
-    return Head(bare, curves, start.shrinkage, temperature, best)
+    model = build_head(start.standardisation, best_weights, classes)
+    return Head(model, curves, start.shrinkage, temperature, best, chunk)
 
 
-def build_head(start: Discriminant, temperature: float, classes: Classes) -> keras.Model:
-    """Make the head that computes softmax(LDA / temperature), compiled for training."""
-    member = np.zeros((len(classes.people), len(classes.roles)), np.float32)
-    member[np.arange(len(classes.people)), classes.role_of_person] = 1
-    features = keras.Input((len(start.weights),), name="features")
+def build_head(standardisation: Standardisation, weights: Weights, classes: Classes) -> keras.Model:
+    """Make the head that standardises features and takes softmax(features @ weights + bias)."""
+    features = keras.Input((len(standardisation.mean),), name="features")
     unit = keras.layers.UnitNormalization(name="unit_length")(features)
     standard = keras.layers.Normalization(
-        mean=start.standardisation.mean,
-        variance=start.standardisation.scale**2,
-        name="standardise",
+        mean=standardisation.mean, variance=standardisation.scale**2, name="standardise"
     )(unit)
-    logits = keras.layers.Dense(len(classes.people), name="logits")
-    mean_of = keras.layers.Dense(len(classes.roles), use_bias=False, trainable=False, name="mean")
-    person = keras.layers.Softmax(name="person")(logits(standard))
-    mean = mean_of(person)
-    role = mean / keras.ops.sum(mean, axis=-1, keepdims=True)
-    model = keras.Model(features, {"person": person, "role": role}, name="head")
-    logits.set_weights([start.weights / temperature, start.bias / temperature])
-    mean_of.set_weights([member / np.maximum(member.sum(0), 1)])
-    model.compile(
-        optimizer=keras.optimizers.Adam(LEARNING_RATE),
-        loss=dict.fromkeys(("person", "role"), smoothed_cross_entropy),
-        metrics={"person": "sparse_categorical_accuracy"},
-    )
+    model = keras.Model(features, head_layers(classes, standard), name="head")
+    model.get_layer("logits").set_weights(weights)
     return model
 
 
-def smoothed_cross_entropy(labels: Any, probabilities: Any) -> Any:  # noqa: ANN401 - Keras tensors
-    """Cross-entropy in nats [n] of probabilities [n, K] with smoothed targets of labels [n].
+def _rows_at_once(dimension: int, people: int) -> tuple[int, int]:
+    """How many rows to pass over at once, and to train on at once.
 
-    Szegedy, Vanhoucke, Ioffe, Shlens and Wojna, Rethinking the Inception Architecture for Computer
-    Vision, CVPR 2016, section 7.
+    What a run gives depends on the second, so it is less than BATCH_SIZE only where nothing else
+    fits. A row is there as a few vectors of float64 at a time, of its features or of its people.
     """
-    classes = probabilities.shape[-1]
-    targets = keras.ops.one_hot(keras.ops.reshape(labels, (-1,)), classes)
-    return keras.losses.categorical_crossentropy(
-        targets, probabilities, label_smoothing=LABEL_SMOOTHING
-    )
-
-
-def choose_temperature(start: Discriminant, rows: Rows) -> float:
-    """The divisor of the logits, at least 1, with the smallest smoothed cross-entropy on `rows`.
-
-    LDA knows the spread within the training clips only, and so is far too sure of itself on others
-    (Guo, Pleiss, Sun and Weinberger, On Calibration of Modern Neural Networks, ICML 2017).
-    """
-    logits = start.logits(rows.features)
-
-    def loss(log_temperature: float) -> float:
-        log_probabilities = scipy.special.log_softmax(logits / np.exp(log_temperature), axis=1)
-        own = log_probabilities[np.arange(len(rows)), rows.person].mean()
-        return float(-(1 - LABEL_SMOOTHING) * own - LABEL_SMOOTHING * log_probabilities.mean())
-
-    bounds = (0.0, LARGEST_LOG_TEMPERATURE)
-    found = scipy.optimize.minimize_scalar(loss, bounds=bounds, method="bounded")
-    return float(np.exp(found.x))
-
-
-def _targets(rows: Rows) -> dict[str, npt.NDArray[np.int32]]:
-    return {"person": rows.person, "role": rows.role}
-
-
-def _evaluate(model: keras.Model, rows: Rows) -> dict[str, Any]:
-    return model.evaluate(
-        rows.features,
-        _targets(rows),
-        batch_size=4 * BATCH_SIZE,
-        verbose=0,
-        return_dict=True,
+    needed = 8 * VECTORS_A_ROW * (dimension + people)
+    return (
+        rows_that_fit("features passed over", needed, most=CHUNK_ROWS),
+        rows_that_fit("features trained on", needed, most=BATCH_SIZE),
     )

@@ -22,9 +22,12 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    Floats = npt.NDArray[np.float64]
+    from components.train_model.dataset import Picked
 
-CHUNK_ROWS = 2048
+    Floats = npt.NDArray[np.float64]
+    Features = npt.NDArray[np.floating] | Picked
+
+CHUNK_ROWS = 1024
 SMALLEST_SCALE = 1e-9
 SMALLEST_SQUARE = 1e-12
 """What the square of a length is raised to before dividing by it, as Keras does."""
@@ -39,7 +42,10 @@ class Standardisation:
 
     def apply(self, features: npt.NDArray[np.floating]) -> Floats:
         """Standardise features [n, D]."""
-        return (unit_length(features) - self.mean) / self.scale
+        standard = unit_length(features)
+        standard -= self.mean
+        standard /= self.scale
+        return standard
 
 
 @dataclass(frozen=True)
@@ -51,23 +57,32 @@ class Discriminant:
     bias: Floats
     shrinkage: float
 
-    def logits(self, features: npt.NDArray[np.floating]) -> Floats:
-        """Logits [n, K] of features [n, D] as the backbone gives them."""
-        return self.standardisation.apply(features) @ self.weights + self.bias
+    def logits(self, features: Features, chunk: int = CHUNK_ROWS) -> Floats:
+        """Logits [n, K] of features [n, D] as the backbone gives them, `chunk` rows at a time."""
+        logits = np.empty((len(features), len(self.bias)))
+        for rows in _slices(len(features), chunk):
+            logits[rows] = self.standardisation.apply(features[rows]) @ self.weights + self.bias
+        return logits
+
+    def divided_by(self, temperature: float) -> list[npt.NDArray[np.float32]]:
+        """Weights and bias of a Dense layer that gives the logits divided by `temperature`."""
+        return [(each / temperature).astype(np.float32) for each in (self.weights, self.bias)]
 
 
 def unit_length(features: npt.NDArray[np.floating]) -> Floats:
     """Scale each row of [n, D] to length 1; a row of zeros stays one."""
     wide = features.astype(np.float64)
     squares = np.einsum("nd,nd->n", wide, wide)
-    return wide / np.sqrt(np.maximum(squares, SMALLEST_SQUARE))[:, None]
+    wide /= np.sqrt(np.maximum(squares, SMALLEST_SQUARE))[:, None]
+    return wide
 
 
 def fit_lda(
-    features: npt.NDArray[np.floating],
+    features: Features,
     labels: npt.NDArray[np.integer],
     classes: int,
     independent_rows: int,
+    chunk: int = CHUNK_ROWS,
 ) -> Discriminant:
     """Fit on features [N, D] and labels [N] in 0..classes-1.
 
@@ -77,13 +92,14 @@ def fit_lda(
         classes: how many there are.
         independent_rows: how many rows tell something new, which sets the amount of shrinkage:
             fewer than there are, as frames of one clip are near copies of each other.
+        chunk: how many rows are computed on at a time.
 
     Raises:
         ValueError: there are no rows.
     """
     if not len(features):
         raise ValueError("there is no frame to train on")
-    counts, sums, squares = _moments(features, labels, classes)
+    counts, sums, squares = _moments(features, labels, classes, chunk)
     rows = len(features)
     mean = sums.sum(0) / rows
     variance = squares / rows - mean**2
@@ -92,11 +108,14 @@ def fit_lda(
     raw_means = np.where(counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], mean)
     means = (raw_means - mean) / standard.scale
     scatter = np.zeros((features.shape[1],) * 2)
-    for chunk, own in _chunks(features, labels):
-        centred = standard.apply(chunk) - means[own]
+    for part in _slices(rows, chunk):
+        centred = standard.apply(features[part])
+        centred -= means[labels[part]]
         scatter += centred.T @ centred
-    covariance, shrinkage = shrink(scatter / rows, independent_rows)
-    weights = scipy.linalg.solve(covariance, means.T, assume_a="pos")
+    scatter /= rows
+    covariance, shrinkage = shrink(scatter, independent_rows)
+    factor = scipy.linalg.cho_factor(covariance, overwrite_a=True)
+    weights = scipy.linalg.cho_solve(factor, means.T)
     return Discriminant(standard, weights, -0.5 * np.einsum("kd,dk->k", means, weights), shrinkage)
 
 
@@ -110,7 +129,7 @@ def shrink(covariance: Floats, rows: int) -> tuple[Floats, float]:
     mean_variance = np.trace(covariance) / size
     if mean_variance <= 0:  # all rows of each class are the same
         return np.eye(size), 1.0
-    mean_square = np.mean(covariance**2)
+    mean_square = np.vdot(covariance, covariance) / size**2
     spread = mean_square - mean_variance**2 / size
     wanted = (mean_square + mean_variance**2) / ((rows + 1) * spread) if spread > 0 else 1.0
     amount = float(min(1.0, wanted))
@@ -120,20 +139,16 @@ def shrink(covariance: Floats, rows: int) -> tuple[Floats, float]:
 
 
 def _moments(
-    features: npt.NDArray[np.floating], labels: npt.NDArray[np.integer], classes: int
+    features: Features, labels: npt.NDArray[np.integer], classes: int, chunk: int
 ) -> tuple[npt.NDArray[np.int64], Floats, Floats]:
     counts = np.bincount(labels, minlength=classes)
     sums, squares = np.zeros((classes, features.shape[1])), np.zeros(features.shape[1])
-    for chunk, own in _chunks(features, labels):
-        scaled = unit_length(chunk)
-        np.add.at(sums, own, scaled)
-        squares += (scaled**2).sum(0)
+    for part in _slices(len(features), chunk):
+        scaled = unit_length(features[part])
+        np.add.at(sums, labels[part], scaled)
+        squares += np.einsum("nd,nd->d", scaled, scaled)
     return counts, sums, squares
 
 
-def _chunks(
-    features: npt.NDArray[np.floating], labels: npt.NDArray[np.integer]
-) -> Iterator[tuple[npt.NDArray[np.floating], npt.NDArray[np.integer]]]:
-    for start in range(0, len(features), CHUNK_ROWS):
-        rows = slice(start, start + CHUNK_ROWS)
-        yield features[rows], labels[rows]
+def _slices(rows: int, chunk: int) -> Iterator[slice]:
+    return (slice(start, start + chunk) for start in range(0, rows, chunk))

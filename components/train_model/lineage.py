@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from components.train_model.dataset import Dataset
 
 LIBRARIES = (
+    "ai-edge-litert",
     "keras",
+    "litert-quantizer",
     "numpy",
     "openvino",
     "opencv-python-headless",

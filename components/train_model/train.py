@@ -11,31 +11,22 @@ import keras
 import numpy as np
 
 from components.artifacts import atomic_directory, digests_of, read_json, write_json
-from components.contracts import EMBEDDING_FILE, SAMPLES_FILE, Split
+from components.contracts import EMBEDDING_FILE, Split
 from components.errors import BackboneError
-from components.evaluation.evaluate import Evaluation, evaluate
-from components.evaluation.precision import choose_precision
 from components.evaluation.rates import accuracies
 from components.evaluation.trials import Labels, Predicted, decide
 from components.exported_backbones import KERAS_FILE, read_exported
 from components.model_directory import (
-    CLASSES_FILE,
     CURVES_FILE,
-    EDGE_MODEL_FILE,
     LINEAGE_FILE,
     METRICS_FILE,
-    MODEL_FILE,
     STRANGER,
 )
+from components.shipped_model import JUDGED, Deployment, JudgedFrames, ship
 from components.telemetry import step
-from components.train_model.assemble import (
-    EdgeReport,
-    assemble,
-    check_edge,
-    export_edge,
-    read_samples,
-)
-from components.train_model.dataset import Dataset, read_dataset
+from components.train_model.assemble import assemble
+from components.train_model.control import negative_control
+from components.train_model.dataset import Dataset, Picked, read_dataset
 from components.train_model.heads import Head, Rows, train_head
 from components.train_model.lineage import describe
 
@@ -48,7 +39,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("rollcall")
 
-PHASES = 4
+PHASES = 3
 
 
 @dataclass(frozen=True)
@@ -118,53 +109,34 @@ def _train(
     seconds = time.perf_counter() - started
     progress.advance()
     leaky = _random_split(dataset, recipe)
+    control = _control(dataset, dataset.split, recipe)
+    control["shows_leak"] = not _control(dataset, dataset.random_split, recipe)["passed"]
     progress.advance()
-    model = _ship(exported / name, head, directory)
-    progress.advance()
-    judged = np.isin(dataset.split, (Split.CALIBRATION, Split.TEST))
-    evaluation = evaluate(
-        _labels(dataset, judged, dataset.split),
-        _predict(head, dataset, judged),
+    backbone = keras.saving.load_model(exported / name / KERAS_FILE, safe_mode=True)
+    shipped = ship(
+        assemble(backbone, head.model),
+        dataset_path,
+        _judged(dataset),
         dataset.classes,
-        temperature=head.temperature,
-        target_fpir=recipe.target_fpir,
-    )
-    samples = read_samples(dataset_path / SAMPLES_FILE)
-    checked = check_edge(model, directory / EDGE_MODEL_FILE, samples)
-    edge = _edge_metrics(checked, evaluation)
-    dataset.classes.write(directory / CLASSES_FILE)
-    write_json(directory / CURVES_FILE, vars(head.curves))
-    evaluation.write(
+        Deployment(recipe.crop, recipe.frames_per_second, recipe.target_fpir),
         directory,
-        crop=recipe.crop,
-        precision=edge["precision"],
-        frames_per_second=recipe.frames_per_second,
+        temperature=head.temperature,
     )
+    write_json(directory / CURVES_FILE, vars(head.curves))
     progress.advance()
     metrics = {
         "name": name,
         "status": "succeeded",
         "reason": None,
-        **evaluation.metrics,
+        **shipped,
         "random_split": leaky,
+        "negative_control": control,
         "train_seconds": round(seconds, 3),
         "embed_images_per_second": embedding["images_per_second"],
-        "parameters": model.count_params(),
-        "latency_ms": checked.latency_ms,
-        "size_bytes": checked.size_bytes,
-        "edge": edge,
         "head": _head_metrics(head),
     }
     parameters = {**vars(recipe), "weights": vars(known), "embedding": embedding}
     return metrics, describe(dataset, parameters)
-
-
-def _ship(backbone: Path, head: Head, directory: Path) -> keras.Model:
-    """Write the model that ships, in both formats."""
-    model = assemble(keras.saving.load_model(backbone / KERAS_FILE, safe_mode=True), head.model)
-    model.save(directory / MODEL_FILE)
-    export_edge(model, directory / EDGE_MODEL_FILE)
-    return model
 
 
 def _head_metrics(head: Head) -> dict[str, Any]:
@@ -173,26 +145,6 @@ def _head_metrics(head: Head) -> dict[str, Any]:
         "best_epoch": head.best_epoch,
         "temperature": head.temperature,
         "shrinkage": head.shrinkage,
-    }
-
-
-def _edge_metrics(checked: EdgeReport, evaluation: Evaluation) -> dict[str, Any]:
-    accuracy = {
-        unit: evaluation.metrics[unit]["identity_accuracy"] for unit in ("transaction", "frame")
-    }
-    precision, rule = choose_precision({"float32": accuracy["transaction"]})
-    measured = {
-        "size_bytes": checked.size_bytes,
-        "latency_ms": checked.latency_ms,
-        "identity_accuracy": accuracy["transaction"],
-        "frame_identity_accuracy": accuracy["frame"],
-        "max_difference": checked.max_difference,
-    }
-    return {
-        "precision": precision,
-        "rule": rule,
-        "frames": checked.frames,
-        "precisions": {"float32": measured},
     }
 
 
@@ -209,22 +161,36 @@ def _train_head(dataset: Dataset, sides: npt.NDArray[np.str_], recipe: Recipe) -
         _rows(dataset, sides == side, with_views=side is Split.TRAIN)
         for side in (Split.TRAIN, Split.CALIBRATION)
     )
-    return train_head(train, calibration, dataset.classes, epochs=recipe.epochs, seed=recipe.seed)
+    return train_head(
+        train,
+        calibration,
+        dataset.classes,
+        epochs=recipe.epochs,
+        seed=recipe.seed,
+        backbone=recipe.backbone,
+    )
+
+
+def _control(dataset: Dataset, sides: npt.NDArray[np.str_], recipe: Recipe) -> dict[str, Any]:
+    def train(relabelled: Dataset) -> Head:
+        return _train_head(relabelled, sides, recipe)
+
+    return negative_control(dataset, sides, train, recipe.seed, recipe.backbone)
 
 
 def _predict(head: Head, dataset: Dataset, mask: npt.NDArray[np.bool_]) -> Predicted:
-    return Predicted(**head.predict(dataset.features[mask]))
+    return Predicted(**head.predict(Picked(dataset.features, np.flatnonzero(mask))))
 
 
 def _rows(dataset: Dataset, mask: npt.NDArray[np.bool_], *, with_views: bool) -> Rows:
     known = mask & (dataset.person != STRANGER)
     clips = len(np.unique(dataset.clip_id[known]))
-    features, rows = dataset.features[known], np.flatnonzero(known)
-    if with_views and len(dataset.views):
-        own = known[dataset.view_of]
-        features = np.concatenate([features, dataset.views[own]])
-        rows = np.concatenate([rows, dataset.view_of[own]])
-    return Rows(features, dataset.person[rows], dataset.role[rows], clips)
+    rows = frames = np.flatnonzero(known)
+    if with_views:
+        own = np.flatnonzero(known[dataset.view_of])
+        rows = np.concatenate([frames, len(known) + own])
+        frames = np.concatenate([frames, dataset.view_of[own]])
+    return Rows(Picked(dataset.features, rows), dataset.person[frames], dataset.role[frames], clips)
 
 
 def _labels(dataset: Dataset, mask: npt.NDArray[np.bool_], sides: npt.NDArray[np.str_]) -> Labels:
@@ -237,3 +203,9 @@ def _labels(dataset: Dataset, mask: npt.NDArray[np.bool_], sides: npt.NDArray[np
         person=dataset.person[mask],
         role=dataset.role[mask],
     )
+
+
+def _judged(dataset: Dataset) -> JudgedFrames:
+    mask = np.isin(dataset.split, JUDGED)
+    labels = _labels(dataset, mask, dataset.split)
+    return JudgedFrames(labels, dataset.clip_id[mask], dataset.index[mask])

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import astuple
 from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
@@ -21,13 +24,17 @@ from components.head import (
     HeadDetector,
     HeadTracker,
     Region,
+    Runtime,
     anchors,
+    copy_detector,
     decode,
     head_square,
+    installed_detector,
     merge,
     prominence,
 )
-from components.model_directory import FRAME_SIZE
+from components.model_directory import DETECTOR_FILE, FRAME_SIZE
+from components.synthesize_cohort import CohortOptions, synthesize_cohort
 from tests.photographs import photographs
 
 SURE = 10.0
@@ -42,6 +49,30 @@ def detector() -> HeadDetector:
 def _admiral() -> np.ndarray:
     """A real face, of an official portrait that comes with matplotlib."""
     return photographs()["admiral"][..., ::-1]
+
+
+@pytest.fixture(scope="module")
+def robots_detector(tmp_path_factory) -> HeadDetector:
+    folder = tmp_path_factory.mktemp("model")
+    copy_detector(folder)
+    return HeadDetector(folder / DETECTOR_FILE, Runtime.LITERT)
+
+
+def _synthetic_heads() -> list[np.ndarray]:
+    """Frames of a synthetic head that turns, half a second apart."""
+    options = CohortOptions(students=1, staff=0, visitors=0, sessions=1, size=160, fps=2)
+    with TemporaryDirectory() as folder:
+        synthesize_cohort(Path(folder) / "cohort", options)
+        (clip,) = (Path(folder) / "cohort" / "videos").rglob("*.mp4")
+        capture, frames = cv2.VideoCapture(str(clip)), []
+        while (read := capture.read())[0]:
+            frames.append(read[1])
+    return frames
+
+
+def _numbers(head: Head | None) -> list[float]:
+    assert head is not None
+    return [*astuple(head.box), head.score, *(at for point in head.keypoints for at in point)]
 
 
 def _noise(seed: int) -> np.ndarray:
@@ -163,6 +194,12 @@ class TestDetector:
         heads = [detector.find(_admiral()) for _ in range(3)]
         assert all(before == after for before, after in pairwise(heads))
 
+    def test_finds_the_same_with_the_robots_runtime(self, detector, robots_detector):
+        pictures = [_admiral(), _admiral()[:, ::-1], _admiral()[150:], *_synthetic_heads()]
+        for picture in pictures:
+            ours, robots = detector.find(picture), robots_detector.find(picture)
+            assert _numbers(robots) == pytest.approx(_numbers(ours), abs=1e-5)
+
     @pytest.mark.parametrize("seed", range(5))
     def test_finds_none_in_noise(self, detector, seed):
         assert detector.find(_noise(seed)) is None
@@ -198,7 +235,7 @@ class TestModelFile:
             HeadDetector()
 
     def test_is_the_one_of_the_digest(self):
-        content = head_module._installed_model().read_bytes()
+        content = installed_detector().read_bytes()
         assert hashlib.sha256(content).hexdigest() == head_module.MODEL_DIGEST
 
 

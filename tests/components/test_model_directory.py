@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from components.artifacts import write_json
 from components.errors import ContractError
-from components.model_directory import STRANGER, Classes, Role
+from components.model_directory import STRANGER, Classes, Crop, DecisionRule, Role
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,6 +54,33 @@ def test_labels_of_people_and_strangers_pass() -> None:
 def test_a_label_out_of_range_is_refused_by_its_place() -> None:
     with pytest.raises(ContractError, match=r"train: person labels \[2\]"):
         CLASSES.check_labels([0, 2], where="train")
+
+
+RULE = {"threshold": 0.4, "crop": "face", "frames_per_second": 5.0}
+
+
+def test_a_decision_rule_is_read_whatever_else_is_said(tmp_path: Path) -> None:
+    write_json(tmp_path / "decision.json", {**RULE, "basis": "strangers", "precision": "int8"})
+    assert DecisionRule.read(tmp_path / "decision.json") == DecisionRule(0.4, Crop.FACE, 5.0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"threshold": "high"},
+        {"threshold": -0.1},
+        {"threshold": float("nan")},
+        {"crop": "ear"},
+        {"frames_per_second": 0},
+        {"frames_per_second": float("inf")},
+        {"frames_per_second": None},
+    ],
+    ids=str,
+)
+def test_a_decision_rule_that_is_none_is_refused(tmp_path: Path, wrong: dict[str, object]) -> None:
+    write_json(tmp_path / "decision.json", {**RULE, **wrong})
+    with pytest.raises(ContractError, match=r"decision\.json"):
+        DecisionRule.read(tmp_path / "decision.json")
 
 
 def test_a_robot_that_has_neither_arrow_nor_tensorflow_can_import_it() -> None:

@@ -166,7 +166,7 @@ def test_the_champion_is_registered_and_comes_back_whole(done, arguments, tmp_pa
 
 
 def test_the_champion_answers_a_picture(done):
-    from components.train_model.assemble import EdgeModel
+    from components.edge.model import EdgeModel
 
     champion = done.output / "champion"
     answer = EdgeModel(champion / EDGE_MODEL_FILE)(np.zeros((FRAME_SIZE, FRAME_SIZE, 3), np.uint8))

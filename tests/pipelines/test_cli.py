@@ -35,7 +35,18 @@ def test_the_help_of_each_command_ends_with_an_example(command):
 
 def test_the_bare_command_lists_what_there_is():
     result = CliRunner().invoke(cli.app, [])
-    assert all(command in result.output for command in COMMANDS)
+    assert all(command in result.output for command in (*COMMANDS, "identify"))
+
+
+def test_identify_is_the_robots_command_with_its_help_and_its_exit_code(
+    monkeypatch, capsys, tmp_path
+):
+    code, printed = call(monkeypatch, capsys, "identify", "--help")
+    assert code == 0
+    assert "rollcall identify champion/ visit.mp4 --output annotated.mp4" in printed
+    code, printed = call(monkeypatch, capsys, "identify", tmp_path, 0, "--json")
+    assert code == 1
+    assert "is no model directory" in printed
 
 
 def test_a_misspelt_backbone_is_refused_before_anything_runs(monkeypatch, capsys, tmp_path):

@@ -17,18 +17,18 @@ from components import video
 from components.contracts import ClipError, Reason
 from components.extract_frames.picture import (
     Picture,
-    central_square,
     difference_hash,
     display_matrix,
     encode_jpeg,
     measure,
-    scale,
     to_bgr,
     turn,
     unturned,
 )
 from components.region import Region
+from components.square import UprightPicture
 from components.video import open_video
+from tests.discs import disc, extent
 from tests.videos import TURNED, noise, plain, set_display_matrix, write_video
 
 if TYPE_CHECKING:
@@ -37,14 +37,6 @@ if TYPE_CHECKING:
     from tests.videos import Image
 
 CORNERS = {"top left": (0, 0), "top right": (0, 1), "bottom left": (1, 0), "bottom right": (1, 1)}
-
-
-def disc(width: int, height: int, *, pixel_aspect: float = 1.0) -> Image:
-    """A white disc in the middle of black, round when it is shown; two thirds of the short side."""
-    side = min(width * pixel_aspect, height)
-    y, x = np.mgrid[:height, :width]
-    distance = np.hypot((x - (width - 1) / 2) * pixel_aspect, y - (height - 1) / 2)
-    return np.repeat((distance < side / 3)[..., None], 3, axis=2).astype(np.uint8) * 255
 
 
 def marked(width: int, height: int) -> Image:
@@ -63,11 +55,6 @@ def first_square(path: Path) -> Image:
         return Picture(frame, aspect, display_matrix(frame)).square()
 
 
-def middle(image: Image) -> Image:
-    height, width = image.shape[:2]
-    return scale(central_square(width, height, 1.0).cut(image), 224)
-
-
 def brightest_corner(image: Image) -> str:
     half = image.shape[0] // 2
     means = {
@@ -77,26 +64,6 @@ def brightest_corner(image: Image) -> str:
     return max(means, key=lambda name: means[name])
 
 
-def extent(image: Image) -> tuple[int, int]:
-    """Width and height of what is white."""
-    rows, columns = np.nonzero(image[..., 0] > 128)
-    return int(np.ptp(columns)) + 1, int(np.ptp(rows)) + 1
-
-
-@pytest.mark.parametrize(
-    ("width", "height"),
-    [(320, 240), (240, 320), (1280, 720), (300, 300), (101, 67), (40, 30), (1, 1), (225, 3)],
-)
-def test_every_size_becomes_the_same_square(width: int, height: int) -> None:
-    assert middle(disc(width, height)).shape == (224, 224, 3)
-
-
-@pytest.mark.parametrize("size", [(640, 360), (360, 640), (481, 271), (120, 90)])
-def test_a_circle_stays_a_circle(size: tuple[int, int]) -> None:
-    shown = extent(middle(disc(*size)))
-    assert shown == pytest.approx((149, 149), abs=4)
-
-
 @pytest.mark.parametrize("pixel_aspect", [Fraction(2), Fraction(1, 2), Fraction(4, 3)])
 def test_a_circle_of_pixels_that_are_not_square_is_made_round(
     tmp_path: Path, pixel_aspect: Fraction
@@ -104,16 +71,6 @@ def test_a_circle_of_pixels_that_are_not_square_is_made_round(
     image = disc(320, 240, pixel_aspect=float(pixel_aspect))
     path = write_video(tmp_path / "a.mp4", [image], pixel_aspect=pixel_aspect)
     assert extent(first_square(path)) == pytest.approx((149, 149), abs=4)
-
-
-def test_a_senseless_pixel_aspect_is_taken_for_one() -> None:
-    assert central_square(320, 240, 1000.0) == central_square(320, 240, 1.0)
-
-
-def test_the_middle_is_kept_and_the_sides_are_cut() -> None:
-    image = np.zeros((10, 30, 3), np.uint8)
-    image[:, 10:20] = 255
-    assert central_square(30, 10, 1.0).cut(image).min() == 255
 
 
 @pytest.mark.parametrize(
@@ -196,7 +153,7 @@ def test_planes_give_the_same_picture_as_a_conversion_of_the_whole(
     image = cv2.GaussianBlur(noise(1, size=size)[0], (0, 0), 5)
     frame = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format=form)
     by_planes = Picture(frame, 1.0, None).square()
-    whole = middle(frame.to_ndarray(format="bgr24"))
+    whole = UprightPicture(frame.to_ndarray(format="bgr24")).square()
     assert np.abs(by_planes.astype(int) - whole).mean() < 4
 
 

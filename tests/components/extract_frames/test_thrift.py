@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from components.extract_frames.decode import ClipDecoder
 from components.extract_frames.picture import Picture, encode_jpeg
 from components.extract_frames.thrift import Thrift, can_skip_deblocking
-from components.extract_frames.timing import Sampler
+from components.sampling import Sampler
 from tests.videos import noise, write_video
 
 if TYPE_CHECKING:

@@ -81,11 +81,12 @@ def test_a_feature_that_never_varies_changes_nothing():
     assert (decisions == fit_lda(features, labels, 3, 120).logits(features).argmax(1)).all()
 
 
-def test_chunks_give_what_the_whole_gives(monkeypatch):
+def test_chunks_give_what_the_whole_gives():
     features, labels = cloud(5)
-    whole = fit_lda(features, labels, 3, 120)
-    monkeypatch.setattr("components.train_model.lda.CHUNK_ROWS", 7)
-    np.testing.assert_allclose(fit_lda(features, labels, 3, 120).weights, whole.weights, atol=1e-9)
+    whole, chunked = (fit_lda(features, labels, 3, 120, chunk) for chunk in (120, 7))
+    np.testing.assert_allclose(
+        chunked.logits(features, 7), whole.logits(features, 120), rtol=0, atol=1e-9
+    )
 
 
 def test_half_precision_features_do_not_overflow():

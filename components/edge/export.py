@@ -1,0 +1,166 @@
+"""Writes a model for the edge in three precisions, and holds each against the Keras model.
+
+The converter is Keras' own; what it writes in float32 LiteRT Quantizer turns into float16 and
+int8, without TensorFlow. The head stays in float32 in all of them: it is little work, and 8 bits
+would have to tell all people apart. (With the head in int8, too, EfficientNetLite0 to 2 gave
+probabilities of 128, and lost 15, 10 and 30 points of the transactions of 20 people; so they lost
+none.)
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from components.cpus import usable_cpus
+from components.edge.model import OUTPUTS, EdgeModel, Precision, measure_latency
+from components.errors import ContractError
+from components.quiet import quiet
+
+if TYPE_CHECKING:
+    import keras
+    import numpy.typing as npt
+
+    Images = npt.NDArray[np.uint8]
+    Probabilities = dict[str, npt.NDArray[np.float32]]
+
+LARGEST_DIFFERENCE: Final = {Precision.FLOAT32: 1e-3, Precision.FLOAT16: 0.05}
+"""Between a probability of the edge model and of the Keras model. In float32 only the order of the
+sums differs; rounding weights to 11 bits moved none of EfficientNetLite0 to 2 by more than 0.009.
+What int8 moves is measured, and judged by what it does to the accuracy."""
+LARGEST_SUM_ERROR: Final = 1e-3
+"""Of the probabilities of an output, from 1; broken models are off by far more."""
+HEAD: Final = "head"
+"""Name of the head inside a model; the names of its tensors begin with those of model and head."""
+
+log = logging.getLogger("rollcall")
+
+
+@dataclass(frozen=True)
+class EdgeFile:
+    """An edge model and how it does.
+
+    Attributes:
+        path: of the .tflite file.
+        size_bytes: of it.
+        latency_ms: p50 and p99 of one image on one thread.
+        max_difference: the largest difference of a probability from the Keras model.
+        frames: on how many real frames that is.
+    """
+
+    path: Path
+    size_bytes: int
+    latency_ms: dict[str, float]
+    max_difference: float
+    frames: int
+
+
+def export_precisions(
+    model: keras.Model, directory: Path, representative: Images, compared: Images
+) -> dict[Precision, EdgeFile]:
+    """Write `model` as <precision>.tflite into `directory`, check each file, and time it.
+
+    Args:
+        model: uint8 RGB images in, `person` and `role` out, with a part named HEAD.
+        directory: to write into.
+        representative: frames [n, H, W, 3] by which int8 chooses the ranges of its activations.
+        compared: frames on which the files are held against the model.
+
+    Returns:
+        What was written. int8 is missing, with a warning, where the backbone cannot be quantised.
+
+    Raises:
+        ContractError: there are no frames, or a float model does not do what the Keras model does.
+    """
+    if not len(representative) or not len(compared):
+        raise ContractError("there is no sample frame to quantise and to check the edge model on")
+    expected: Probabilities = model.predict(compared, batch_size=8, verbose=0)
+    full = directory / f"{Precision.FLOAT32}.tflite"
+    export_float32(model, full)
+    files = {Precision.FLOAT32: check(full, Precision.FLOAT32, expected, compared)}
+    half = directory / f"{Precision.FLOAT16}.tflite"
+    _write_float16(full, half)
+    files[Precision.FLOAT16] = check(half, Precision.FLOAT16, expected, compared)
+    small = directory / f"{Precision.INT8}.tflite"
+    try:
+        _write_int8(full, small, f"^{model.name}[^/]*/(?!{HEAD})", representative)
+        files[Precision.INT8] = check(small, Precision.INT8, expected, compared)
+    except (ContractError, RuntimeError, ValueError) as error:
+        log.warning("there is no int8 model: %s", error)
+    return files
+
+
+def export_float32(model: keras.Model, path: Path) -> None:
+    """Write `model` as .tflite, in float32.
+
+    Raises:
+        ContractError: the converter wrote a file too small to hold the weights.
+    """
+    with quiet(), tempfile.TemporaryDirectory() as scratch:
+        written = Path(scratch) / "model.tflite"
+        model.export(str(written), format="litert", verbose=False)
+        content = written.read_bytes()
+    if len(content) < 2 * model.count_params():
+        raise ContractError(
+            f"the edge model has {len(content)} bytes for {model.count_params()} parameters: "
+            "the converter lost weights"
+        )
+    path.write_bytes(content)
+
+
+def check(path: Path, precision: Precision, expected: Probabilities, images: Images) -> EdgeFile:
+    """Run an edge model on real frames, hold it against what the Keras model says, and time it.
+
+    Raises:
+        ContractError: it says something else than probabilities, or other ones than expected.
+    """
+    edge = EdgeModel(path)
+    outputs = [edge(image) for image in images]
+    difference = 0.0
+    for name in OUTPUTS:
+        told = np.concatenate([output[name] for output in outputs])
+        if not np.allclose(told.sum(1), 1, atol=LARGEST_SUM_ERROR) or told.min() < 0:
+            raise ContractError(f"the {precision} edge model gives no probabilities as {name}")
+        difference = max(difference, float(np.abs(told - expected[name]).max()))
+    if difference > LARGEST_DIFFERENCE.get(precision, 1.0):
+        raise ContractError(
+            f"the {precision} edge model's probabilities differ by {difference:.2g} from the Keras "
+            f"model's on {len(images)} frames; at most {LARGEST_DIFFERENCE[precision]} is allowed"
+        )
+    latency = measure_latency(edge, images)
+    return EdgeFile(path, path.stat().st_size, latency, difference, len(images))
+
+
+def _write_float16(full: Path, path: Path) -> None:
+    from litert_quantizer import Quantizer  # noqa: PLC0415 - slow, and not needed to check
+    from litert_quantizer.algorithm_manager import AlgorithmName  # noqa: PLC0415
+    from litert_quantizer.qtyping import TFLOperationName  # noqa: PLC0415
+
+    with quiet():
+        quantizer = Quantizer(full.read_bytes())
+        quantizer.add_weight_only_config(
+            ".*", TFLOperationName.ALL_SUPPORTED, 16, algorithm_key=AlgorithmName.FLOAT_CASTING
+        )
+        made = quantizer.quantize(enable_progress_report=False)
+    path.write_bytes(made.quantized_model)
+
+
+def _write_int8(full: Path, path: Path, scope: str, representative: Images) -> None:
+    """Quantise what `scope` (a regular expression of tensor names) matches."""
+    from litert_quantizer import Quantizer  # noqa: PLC0415
+    from litert_quantizer.qtyping import TFLOperationName  # noqa: PLC0415
+
+    with quiet():
+        quantizer = Quantizer(full.read_bytes())
+        quantizer.add_static_config(
+            scope, TFLOperationName.ALL_SUPPORTED, activation_num_bits=8, weight_num_bits=8
+        )
+        inputs = [{"image": image[None]} for image in representative]
+        ranges = quantizer.calibrate({"serving_default": inputs}, num_threads=usable_cpus())
+        made = quantizer.quantize(ranges, enable_progress_report=False)
+    path.write_bytes(made.quantized_model)

@@ -1,0 +1,99 @@
+"""An edge model as the robot runs it: with LiteRT, on one thread, one picture at a time."""
+
+from __future__ import annotations
+
+import enum
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from components.errors import ContractError
+from components.quiet import quiet
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    Images = npt.NDArray[np.uint8]
+    Outputs = dict[str, npt.NDArray[np.float32]]
+
+LATENCY_RUNS: Final = 100
+LATENCY_SECONDS: Final = 10.0
+WARM_UP_RUNS: Final = 3
+OUTPUTS: Final = ("person", "role")
+
+
+class Precision(enum.StrEnum):
+    """What the weights and the activations of an edge model are kept in."""
+
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"
+    """The weights; everything is computed in float32."""
+    INT8 = "int8"
+    """All of the backbone; the head stays in float32."""
+
+
+def load_interpreter(path: Path) -> Any:  # noqa: ANN401 - LiteRT has no types
+    """Load a .tflite file on one thread.
+
+    Raises:
+        ContractError: it is none.
+    """
+    with quiet():  # it tells of its delegate
+        from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415 - slow
+
+        try:
+            interpreter = Interpreter(model_path=str(path), num_threads=1)
+            interpreter.allocate_tensors()
+        except (RuntimeError, ValueError) as error:
+            raise ContractError(f"{path.name} is no model that LiteRT can run: {error}") from error
+    return interpreter
+
+
+class EdgeModel:
+    """A .tflite model of people and roles."""
+
+    def __init__(self, path: Path) -> None:
+        """Load it.
+
+        Raises:
+            ContractError: it is no such model.
+        """
+        interpreter = load_interpreter(path)
+        try:
+            self._run = interpreter.get_signature_runner()
+        except ValueError as error:
+            raise ContractError(f"{path.name} has no signature to call it by") from error
+        if not set(OUTPUTS) <= set(self._run.get_output_details()):
+            raise ContractError(f"{path.name} has no outputs {' and '.join(OUTPUTS)}")
+
+    def __call__(self, image: Images) -> Outputs:
+        """Probabilities of one RGB image [FRAME_SIZE, FRAME_SIZE, 3], each [1, classes]."""
+        outputs: Outputs = self._run(image=image[None])
+        return outputs
+
+    def classes(self, output: str) -> int:
+        """How many classes an output has."""
+        return int(self._run.get_output_details()[output]["shape"][-1])
+
+
+def measure_latency(edge: EdgeModel, images: Images) -> dict[str, float]:
+    """Milliseconds of one image: p50 and p99 of at most LATENCY_RUNS in LATENCY_SECONDS."""
+    for _ in range(WARM_UP_RUNS):
+        edge(images[0])
+    started, times = time.perf_counter(), []
+    for run in range(LATENCY_RUNS):
+        begin = time.perf_counter()
+        edge(images[run % len(images)])
+        times.append(time.perf_counter() - begin)
+        if time.perf_counter() - started > LATENCY_SECONDS:
+            break
+    return percentiles_ms(times)
+
+
+def percentiles_ms(seconds: list[float]) -> dict[str, float]:
+    """Return p50 and p99 of durations, in milliseconds."""
+    p50, p99 = np.percentile(seconds, [50, 99]) * 1000
+    return {"p50": round(float(p50), 3), "p99": round(float(p99), 3)}

@@ -1,0 +1,161 @@
+"""Makes the model that ships, and judges it by what it says of frames itself.
+
+Precision moves probabilities, and with them thresholds and accuracies. So the edge model itself, in
+the precision in which it ships, runs over the pictures of the calibration and the test side.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from components.contracts import Split
+from components.cpus import usable_cpus
+from components.edge.export import export_precisions
+from components.edge.frames import read_pictures, representative_frames, sample_frames
+from components.edge.score import score_edge
+from components.evaluation.evaluate import evaluate
+from components.evaluation.precision import choose_precision
+from components.evaluation.trials import Predicted, decide, decide_pooled
+from components.head import copy_detector
+from components.model_directory import CLASSES_FILE, EDGE_MODEL_FILE, MODEL_FILE, Crop
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+    import numpy.typing as npt
+
+    from components.edge.export import EdgeFile
+    from components.evaluation.trials import Labels, Trials
+    from components.model_directory import Classes
+
+COMPARED_FRAMES: Final = 16
+"""On which each edge model is held against the Keras model."""
+JUDGED: Final = (Split.CALIBRATION, Split.TEST)
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """How the model will be used.
+
+    Attributes:
+        crop: how frames were cut, a `Crop`; what the model is asked about has to be cut so.
+        frames_per_second: at which clips were sampled; a robot that pools frames should do so too.
+        target_fpir: the share of strangers' trials that may reach the threshold.
+    """
+
+    crop: str
+    frames_per_second: float
+    target_fpir: float
+
+
+@dataclass(frozen=True)
+class JudgedFrames:
+    """The frames of the JUDGED sides, n of them, in the order of the dataset's index.
+
+    Attributes:
+        labels: what they are.
+        clip_id: str [n].
+        index: int32 [n], the frame's number in its clip.
+    """
+
+    labels: Labels
+    clip_id: npt.NDArray[np.str_]
+    index: npt.NDArray[np.int32]
+
+
+def ship(
+    model: keras.Model,
+    dataset: Path,
+    frames: JudgedFrames,
+    classes: Classes,
+    deployment: Deployment,
+    directory: Path,
+    *,
+    temperature: float,
+) -> dict[str, Any]:
+    """Write the model for Keras and for the edge, and what they are worth.
+
+    Args:
+        model: uint8 RGB images in, `person` and `role` out.
+        dataset: what split_dataset wrote.
+        frames: that it is judged by.
+        classes: the meaning of its outputs.
+        deployment: how it will be used.
+        directory: of the model, to write into.
+        temperature: by which its logits are divided; the calibration error is given without it too.
+
+    Returns:
+        Its part of metrics.json.
+
+    Raises:
+        ContractError: there are no sample frames or pictures, or an edge model is broken.
+    """
+    model.save(directory / MODEL_FILE)
+    classes.write(directory / CLASSES_FILE)
+    if deployment.crop == Crop.FACE:
+        copy_detector(directory)
+    with tempfile.TemporaryDirectory() as scratch:
+        compared = sample_frames(dataset, COMPARED_FRAMES)
+        files = export_precisions(model, Path(scratch), representative_frames(dataset), compared)
+        told = {precision: _ask(file, dataset, frames) for precision, file in files.items()}
+        accuracies = {
+            precision: _accuracies(decide_pooled(frames.labels, said))
+            for precision, said in told.items()
+        }
+        precision, rule = choose_precision(accuracies)
+        chosen = files[precision]
+        shutil.copyfile(chosen.path, directory / EDGE_MODEL_FILE)
+    evaluation = evaluate(
+        frames.labels,
+        told[precision],
+        classes,
+        temperature=temperature,
+        target_fpir=deployment.target_fpir,
+    )
+    evaluation.write(
+        directory,
+        crop=deployment.crop,
+        precision=str(precision),
+        frames_per_second=deployment.frames_per_second,
+    )
+    return {
+        **evaluation.metrics,
+        "parameters": model.count_params(),
+        "latency_ms": chosen.latency_ms,
+        "size_bytes": chosen.size_bytes,
+        "edge": {
+            "precision": str(precision),
+            "rule": rule,
+            "frames": chosen.frames,
+            "precisions": {
+                str(each): {
+                    "size_bytes": file.size_bytes,
+                    "latency_ms": file.latency_ms,
+                    "identity_accuracy": accuracies[each][Split.TEST],
+                    "frame_identity_accuracy": _accuracies(decide(frames.labels, told[each]))[
+                        Split.TEST
+                    ],
+                    "max_difference": file.max_difference,
+                }
+                for each, file in files.items()
+            },
+        },
+    }
+
+
+def _ask(file: EdgeFile, dataset: Path, frames: JudgedFrames) -> Predicted:
+    pictures = read_pictures(dataset, frames.clip_id, frames.index)
+    return Predicted(*score_edge(file.path, pictures, usable_cpus()))
+
+
+def _accuracies(trials: Trials) -> dict[str, float | None]:
+    """Identity accuracy of known people on each of the JUDGED sides; None without a trial."""
+    known = {side: (trials.split == side) & ~trials.is_stranger for side in JUDGED}
+    return {
+        side: float(trials.is_right[mask].mean()) if mask.any() else None
+        for side, mask in known.items()
+    }

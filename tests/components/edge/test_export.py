@@ -1,0 +1,60 @@
+"""Edge models are held against the Keras model before they are let out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from components.edge.export import check
+from components.edge.model import Precision
+from components.errors import ContractError
+from tests.tiny_model import COLOURS, plain_frame, tiny_tflite
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+IMAGES = np.stack([plain_frame(COLOURS["red"]), plain_frame(COLOURS["grey"])])
+EXPECTED = np.array([[1, 0, 0], [1 / 3, 1 / 3, 1 / 3]], np.float32)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(tiny_tflite())
+    return path
+
+
+def expected(shift: float = 0.0) -> dict[str, np.ndarray]:
+    return {"person": EXPECTED, "role": EXPECTED + np.float32(shift)}
+
+
+def test_a_model_that_agrees_is_described(model: Path) -> None:
+    described = check(model, Precision.FLOAT32, expected(), IMAGES)
+    assert described.max_difference == pytest.approx(0, abs=1e-4)
+    assert (described.frames, described.size_bytes) == (2, model.stat().st_size)
+
+
+def test_the_difference_is_the_largest_of_any_output(model: Path) -> None:
+    described = check(model, Precision.INT8, expected(0.25), IMAGES)
+    assert described.max_difference == pytest.approx(0.25, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("precision", "shift"), [(Precision.FLOAT32, 0.002), (Precision.FLOAT16, 0.06)]
+)
+def test_a_float_model_that_says_something_else_is_refused(
+    model: Path, precision: Precision, shift: float
+) -> None:
+    with pytest.raises(ContractError, match=f"the {precision} edge model's probabilities differ"):
+        check(model, precision, expected(shift), IMAGES)
+
+
+def test_a_model_that_gives_no_probabilities_is_refused(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "model.tflite"
+    path.write_bytes(tiny_tflite(gain=2.0))
+    with pytest.raises(ContractError, match="gives no probabilities as role"):
+        check(path, Precision.INT8, expected(), IMAGES)

@@ -1,0 +1,60 @@
+"""An edge model as the robot runs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from components.edge.model import EdgeModel, measure_latency
+from components.errors import ContractError
+from components.head import installed_detector
+from tests.tiny_model import COLOURS, PEOPLE, plain_frame, tiny_tflite
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def edge(tmp_path: Path) -> EdgeModel:
+    (tmp_path / "model.tflite").write_bytes(tiny_tflite())
+    return EdgeModel(tmp_path / "model.tflite")
+
+
+@pytest.mark.parametrize("person", PEOPLE)
+def test_a_picture_gives_probabilities_of_people_and_roles(edge: EdgeModel, person: str) -> None:
+    outputs = edge(plain_frame(COLOURS[person]))
+    assert {name: values.shape for name, values in outputs.items()} == {
+        "person": (1, 3),
+        "role": (1, 3),
+    }
+    assert PEOPLE[int(outputs["person"].argmax())] == person
+
+
+def test_it_says_how_many_classes_it_has(edge: EdgeModel) -> None:
+    assert (edge.classes("person"), edge.classes("role")) == (3, 3)
+
+
+def test_what_is_no_model_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "model.tflite").write_bytes(b"no model")
+    with pytest.raises(ContractError, match=r"model\.tflite is no model"):
+        EdgeModel(tmp_path / "model.tflite")
+
+
+def test_a_model_of_something_else_is_refused() -> None:
+    with pytest.raises(ContractError, match="has no signature"):
+        EdgeModel(installed_detector())
+
+
+def test_what_libraries_print_stays_off_the_terminal(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "model.tflite").write_bytes(tiny_tflite())
+    EdgeModel(tmp_path / "model.tflite")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_half_of_the_runs_are_no_slower_than_the_slowest_hundredth(edge: EdgeModel) -> None:
+    latency = measure_latency(edge, np.zeros((2, 224, 224, 3), np.uint8))
+    assert 0 < latency["p50"] <= latency["p99"]
