@@ -27,6 +27,7 @@ import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from components.backbones import BACKBONES, Weights, find_backbone
+from components.lean_keras import load_keras
 from components.telemetry import peak_memory_bytes
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "backbones.md"
@@ -77,19 +78,16 @@ def measure(name: str) -> dict[str, Any]:
     Raises:
         Exception: whatever does not work.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    load_keras()
     import keras  # noqa: PLC0415
 
+    from components.edge.export import export_float32  # noqa: PLC0415
+    from components.edge.model import EdgeModel, measure_latency  # noqa: PLC0415
     from components.embed_frames import engines  # noqa: PLC0415
     from components.export_backbones.export import export_backbones  # noqa: PLC0415
     from components.exported_backbones import KERAS_FILE  # noqa: PLC0415
     from components.model_directory import Classes  # noqa: PLC0415
-    from components.train_model.assemble import (  # noqa: PLC0415
-        EdgeModel,
-        assemble,
-        export_edge,
-        measure_latency,
-    )
+    from components.train_model.assemble import assemble  # noqa: PLC0415
     from components.train_model.heads import Rows, train_head  # noqa: PLC0415
 
     frames = pictures()
@@ -115,7 +113,7 @@ def measure(name: str) -> dict[str, Any]:
         if learnt < 1:
             raise ValueError(f"the head learnt {learnt:.0%} of {FRAMES} frames")
         backbone = keras.saving.load_model(exported / name / KERAS_FILE, safe_mode=True)
-        export_edge(assemble(backbone, head.model), edge_file)
+        export_float32(assemble(backbone, head.model), edge_file)
         latency = measure_latency(EdgeModel(edge_file), frames)
         size = edge_file.stat().st_size
     return {
