@@ -10,7 +10,7 @@ LOCKED := $(ENVIRONMENT)/.locked
 READY := $(ENVIRONMENT)/.ready
 ROBOT := build/robot
 
-.PHONY: help demo test bench-extract bench-ingest bench-heads lint format hostile-table compile-pipeline lock clean
+.PHONY: help demo test test-backbones bench-train bench-extract bench-ingest bench-heads lint format hostile-table compile-pipeline lock clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,12 @@ $(ROBOT)/.ready: requirements/edge.txt
 
 test: $(READY) $(ROBOT)/.ready ## Run every test, the end-to-end one included
 	@ROLLCALL_EDGE_PYTHON=$(CURDIR)/$(ROBOT)/bin/python $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+test-backbones: $(READY) ## Build, export, embed and train with all 43 backbones (and write docs/backbones.md)
+	@$(BIN)/python benchmarks/backbones.py --write
+
+bench-train: $(READY) ## Time training against the plain Keras recipe (OPTIONS="--help"); prints one JSON line
+	@$(BIN)/python benchmarks/train.py $(OPTIONS)
 
 bench-extract: $(READY) ## Time the extraction of frames against FFmpeg; prints one JSON line
 	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/bench.txt

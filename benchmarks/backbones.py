@@ -189,7 +189,8 @@ def main() -> None:
     failed = [name for name, row in rows.items() if "failed" in row]
     if told.write and not failed:
         PAGE.write_text(page(rows), encoding="utf-8")
-    print(json.dumps({"benchmark": "backbones", "frames": FRAMES, "failed": failed, **rows}))
+    head = {"benchmark": "backbones", "frames": FRAMES, "failed": failed}
+    print(json.dumps({**head, "backbones": rows}))
     sys.exit(bool(failed))
 
 

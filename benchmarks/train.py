@@ -319,7 +319,8 @@ def main() -> None:
     source = told.folder / str(told.frames)
     frames = make_frames(source, told.frames)
     result = {name: compare(source, told.folder, told, name) for name in told.backbone or BACKBONES}
-    print(json.dumps({"benchmark": "train", "frames": frames, "epochs": told.epochs, **result}))
+    head = {"benchmark": "train", "frames": frames, "epochs": told.epochs, "rounds": told.rounds}
+    print(json.dumps({**head, "backbones": result}))
 
 
 if __name__ == "__main__":
