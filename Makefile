@@ -10,7 +10,8 @@ LOCKED := $(ENVIRONMENT)/.locked
 READY := $(ENVIRONMENT)/.ready
 ROBOT := build/robot
 
-.PHONY: help demo test test-kills bench-extract bench-ingest bench-heads lint format hostile-table compile-pipeline lock clean
+.PHONY: help demo test test-backbones test-kills bench-train bench-extract bench-ingest bench-heads lint format hostile-table \
+	compile-pipeline lock clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +43,12 @@ test: $(READY) $(ROBOT)/.ready ## Run every test, the end-to-end one included
 
 test-kills: $(READY) ## Kill a fine-tuning at 20 moments, and say what that cost
 	@ROLLCALL_TEST_KILLS=20 $(BIN)/python -m pytest -s tests/components/fine_tune_model/test_killed.py
+
+test-backbones: $(READY) ## Build, export, embed and train with all 43 backbones (and write docs/backbones.md)
+	@$(BIN)/python benchmarks/backbones.py --write
+
+bench-train: $(READY) ## Time training against the plain Keras recipe (OPTIONS="--help"); prints one JSON line
+	@$(BIN)/python benchmarks/train.py $(OPTIONS)
 
 bench-extract: $(READY) ## Time the extraction of frames against FFmpeg; prints one JSON line
 	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/bench.txt

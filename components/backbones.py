@@ -26,9 +26,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import keras
+    from numpy.typing import NDArray
 
 DOWNLOAD_TIMEOUT_S: Final = 10.0
 """Longest silence of the server of the weights, in seconds, before the download is given up."""
+PATTERNS: Final = 4
+"""Pictures that random weights are settled on."""
 
 
 class Preprocessing(enum.StrEnum):
@@ -208,7 +211,9 @@ def find_weights(name: str, weights: str) -> tuple[Weights, Path | None]:
     return Weights.IMAGENET, None
 
 
-def build_backbone(name: str, weights: str = Weights.IMAGENET, *, seed: int = 0) -> keras.Model:
+def build_backbone(
+    name: str, weights: str = Weights.IMAGENET, *, seed: int = 0, size: int = FRAME_SIZE
+) -> keras.Model:
     """Build a backbone that takes pixels and gives features.
 
     It is made of Keras' own layers and operations, so that `load_model(safe_mode=True)` reads it
@@ -219,9 +224,11 @@ def build_backbone(name: str, weights: str = Weights.IMAGENET, *, seed: int = 0)
         name: a name of the table.
         weights: as `find_weights`.
         seed: of the random weights.
+        size: width and height of the pictures. InceptionV3 and InceptionResNetV2 need 75.
 
     Returns:
-        A model uint8 [N, 224, 224, 3] RGB to float32 [N, D]; the network itself is its last layer.
+        A model uint8 [N, size, size, 3] RGB to float32 [N, D]; the network itself is its last
+        layer.
 
     Raises:
         BackboneError: as `find_weights`, or the weights cannot be downloaded or do not fit.
@@ -231,11 +238,13 @@ def build_backbone(name: str, weights: str = Weights.IMAGENET, *, seed: int = 0)
     import keras  # noqa: PLC0415 - slow, and never in a data step
 
     keras.utils.set_random_seed(seed)
-    network = _build_network(backbone, source, file)
-    shape = (FRAME_SIZE, FRAME_SIZE, 3)
-    pixels = keras.layers.Input(shape, dtype="uint8", name="pixels")
+    network = _build_network(backbone, source, file, size)
+    pixels = keras.layers.Input((size, size, 3), dtype="uint8", name="pixels")
     features = network(_preprocess(pixels, backbone.preprocessing))
-    return keras.Model(pixels, features, name=f"{name}_backbone")
+    model = keras.Model(pixels, features, name=f"{name}_backbone")
+    if source is Weights.NONE:
+        _settle(model, seed)
+    return model
 
 
 def build_lite_classifier(name: str) -> keras.Model:
@@ -275,22 +284,24 @@ def _file_in_folder(backbone: Backbone, folder: Path) -> Path | None:
     )
 
 
-def _build_network(backbone: Backbone, source: Weights, file: Path | None) -> keras.Model:
+def _build_network(
+    backbone: Backbone, source: Weights, file: Path | None, size: int
+) -> keras.Model:
     if backbone.is_lite:
-        network = efficientnet_lite.build_lite(backbone.name)
+        network = efficientnet_lite.build_lite(backbone.name, size=size)
         if file is not None:
             _load_file(network, backbone, file)
         return network
     if source is Weights.IMAGENET:
-        return _download(backbone)
-    network = _application(backbone, weights=None)
+        return _download(backbone, size)
+    network = _application(backbone, size, weights=None)
     if file is not None:
         _load_file(network, backbone, file)
         _scale_like_imagenet(network, backbone)
     return network
 
 
-def _application(backbone: Backbone, *, weights: str | None) -> keras.Model:
+def _application(backbone: Backbone, size: int, *, weights: str | None) -> keras.Model:
     import keras  # noqa: PLC0415
 
     builder = getattr(keras.applications, backbone.name)
@@ -298,7 +309,7 @@ def _application(backbone: Backbone, *, weights: str | None) -> keras.Model:
     network: keras.Model = builder(
         include_top=False,
         weights=weights,
-        input_shape=(FRAME_SIZE, FRAME_SIZE, 3),
+        input_shape=(size, size, 3),
         pooling="avg",
     )
     return network
@@ -340,11 +351,11 @@ def _scale_like_imagenet(network: keras.Model, backbone: Backbone) -> None:
             layer.finalize_state()
 
 
-def _download(backbone: Backbone) -> keras.Model:
+def _download(backbone: Backbone, size: int) -> keras.Model:
     """Build with Keras' own download, which by itself would wait for a silent server for ever."""
     try:
         with _socket_timeout(DOWNLOAD_TIMEOUT_S):
-            return _application(backbone, weights="imagenet")
+            return _application(backbone, size, weights="imagenet")
     # Keras raises a bare Exception where a download fails; the cause goes into the message.
     except Exception as error:
         raise BackboneError(
@@ -353,6 +364,47 @@ def _download(backbone: Backbone) -> keras.Model:
             f"{backbone.own_weights_file}, written by save_weights, into a folder, and give that "
             "folder as the weights: --weights FOLDER"
         ) from error
+
+
+def _settle(model: keras.Model, seed: int) -> None:
+    """Give each batch normalisation the statistics of what random weights make of some patterns.
+
+    Those that it starts with, 0 and 1, normalise nothing. Every block then multiplies what it gets,
+    and the features are too small for float16 (MobileNetV2) or so large that rounding shows in them
+    (EfficientNetV2M). Trained weights bring statistics of their own (Ioffe and Szegedy, Batch
+    Normalization, ICML 2015, section 3.1, which is what one pass in training mode computes).
+    """
+    import keras  # noqa: PLC0415
+
+    layers = [
+        layer
+        for layer in model.layers[-1].layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    if not layers:
+        return
+    before = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.momentum = 0.0  # what it has seen last, and nothing of what it started with
+    model(_patterns(model.input_shape[1], seed), training=True)
+    for layer, momentum in zip(layers, before, strict=True):
+        layer.momentum = momentum
+
+
+def _patterns(size: int, seed: int) -> NDArray[np.uint8]:
+    """Noise of every scale, uint8 [PATTERNS, size, size, 3].
+
+    It has more contrast than pictures have, as squeeze-and-excitation amplifies without end what is
+    stronger than what its batch normalisations were settled on.
+    """
+    import keras  # noqa: PLC0415
+
+    generator = np.random.default_rng(seed)
+    total = np.full((PATTERNS, size, size, 3), 128.0, np.float32)
+    for cells in 2 ** np.arange(1, 8):
+        noise = generator.normal(0, 120 / (cells / 2) ** 0.5, (PATTERNS, cells, cells, 3))
+        total += np.asarray(keras.ops.image.resize(noise, (size, size), interpolation="bicubic"))
+    return np.clip(total, 0, 255).astype(np.uint8)
 
 
 @contextlib.contextmanager

@@ -300,6 +300,12 @@ def features_schema(dimension: int) -> pa.Schema:
     )
 
 
+def views_schema(dimension: int) -> pa.Schema:
+    """Schema of the features of augmented views: `view` counts those of a frame from 0."""
+    fields = list(features_schema(dimension))
+    return pa.schema([*fields[:2], pa.field("view", pa.int32(), nullable=False), fields[2]])
+
+
 # Names of the files inside the directories that pass between steps.
 CLIPS_FILE: Final = "clips.parquet"
 STILLS_FILE: Final = "stills.parquet"
@@ -324,6 +330,15 @@ LEADERBOARD_FILE: Final = "leaderboard.json"
 def features_file(backbone: str) -> str:
     """Name of the file that holds the features of `backbone`, in a shard or a dataset."""
     return f"features-{backbone}.parquet"
+
+
+def views_file(backbone: str) -> str:
+    """Name of the file that holds the features of augmented views, if there are any.
+
+    As many rows a frame as there are views of it, in a shard of all frames, in a dataset of those
+    to learn from; in the order of the frames.
+    """
+    return f"views-{backbone}.parquet"
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from components.errors import BackboneError
+from components.model_directory import FRAME_SIZE
 from components.torch_checkpoint import read_torch_checkpoint
 
 if TYPE_CHECKING:
@@ -74,20 +75,21 @@ _STEM_FILTERS: Final = 32
 _HEAD_FILTERS: Final = 1280
 
 
-def build_lite(name: str, *, classifier: bool = False) -> keras.Model:
+def build_lite(name: str, *, classifier: bool = False, size: int = FRAME_SIZE) -> keras.Model:
     """Build one of LITES with random weights.
 
     Args:
         name: a key of LITES.
         classifier: end in the 1000 ImageNet logits instead of the pooled features.
+        size: width and height of the pictures.
 
     Returns:
-        A model float32 [N, 224, 224, 3], scaled as (RGB - 127) / 128, to float32 [N, 1280] (or
+        A model float32 [N, size, size, 3], scaled as (RGB - 127) / 128, to float32 [N, 1280] (or
         [N, 1000]).
     """
     import keras  # noqa: PLC0415 - slow, and never in a data step
 
-    inputs = keras.layers.Input((224, 224, 3))
+    inputs = keras.layers.Input((size, size, 3))
     x = keras.layers.Conv2D(
         _STEM_FILTERS, 3, strides=2, padding="same", use_bias=False, name="stem_conv"
     )(inputs)

@@ -102,6 +102,9 @@ class TrainingOptions:
     gate_max_size_mb: float = _setting(
         100.0, "Size of the edge model in MB that a champion may have.", min=0
     )
+    augment_views: int = _setting(
+        0, "Augmented views of each frame to learn from; each costs as much as it.", min=0, max=16
+    )
 
     def checked(self) -> TrainingOptions:
         """The same with each backbone once, and absolute paths of weights and roster.

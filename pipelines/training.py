@@ -63,6 +63,7 @@ def training_steps(
         gate_max_fpir: float = DEFAULTS.gate_max_fpir,
         gate_max_latency_ms: float = DEFAULTS.gate_max_latency_ms,
         gate_max_size_mb: float = DEFAULTS.gate_max_size_mb,
+        augment_views: int = DEFAULTS.augment_views,
     ) -> None:
         """Train, compare and register.
 
@@ -100,6 +101,7 @@ def training_steps(
             gate_max_latency_ms: Latency (p50) of one image with the edge model that a champion may
                 have.
             gate_max_size_mb: Size of the edge model that a champion may have.
+            augment_views: Augmented views of each frame that are embedded to learn from, too.
         """
         run = dsl.PIPELINE_JOB_ID_PLACEHOLDER
         ended = place(notify(registry=registry, run=run), "notify", settings)
@@ -138,6 +140,7 @@ def training_steps(
                         exported=exported.outputs["exported"],
                         precision=precision,
                         seed=seed,
+                        augment_views=augment_views,
                     ),
                     "embed_frames",
                     settings,

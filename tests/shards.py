@@ -31,6 +31,8 @@ from components.contracts import (
     features_file,
     features_schema,
     rejects_table,
+    views_file,
+    views_schema,
 )
 from components.model_directory import FRAME_SIZE
 from components.parquet import parquet_writer, write_table
@@ -80,16 +82,18 @@ class Shards:
     extractions: list[Path]
 
 
-def write_shards(folder: Path, clips: Sequence[FakeClip], shards: int = 2) -> Shards:
+def write_shards(
+    folder: Path, clips: Sequence[FakeClip], shards: int = 2, views: int = 0
+) -> Shards:
     """Write the clips in `shards` shards, with features in which each person is a point."""
     parts = [list(clips[number::shards]) for number in range(shards)]
-    features = [_write_shard(folder / f"features{n}", part) for n, part in enumerate(parts)]
+    features = [_write_shard(folder / f"features{n}", part, views) for n, part in enumerate(parts)]
     frames = [_write_frames(folder / f"frames{n}", part) for n, part in enumerate(parts)]
     extractions = [_write_extraction(folder / f"extraction{n}", p) for n, p in enumerate(parts)]
     return Shards(features, frames, _write_clips(folder / "clips", clips), extractions)
 
 
-def _write_shard(folder: Path, clips: Sequence[FakeClip]) -> Path:
+def _write_shard(folder: Path, clips: Sequence[FakeClip], views: int) -> Path:
     folder.mkdir(parents=True)
     keys = [_key(clip, index) for clip in clips for index in range(clip.frames)]
     vectors = [_feature(clip, index) for clip in clips for index in range(clip.frames)]
@@ -100,10 +104,21 @@ def _write_shard(folder: Path, clips: Sequence[FakeClip]) -> Path:
     feature = pa.FixedSizeListArray.from_arrays(flat, DIMENSION)
     columns = [table["clip_id"].combine_chunks(), table["index"].combine_chunks(), feature]
     write_table(folder / features_file(BACKBONE), pa.Table.from_arrays(columns, schema=schema))
+    if views:
+        _write_views(folder, columns, views)
     samples = [_frame(clip, index) for clip in clips for index in range(clip.frames)][::7]
     write_table(folder / SAMPLES_FILE, pa.Table.from_pylist(samples, FRAMES))
-    write_json(folder / EMBEDDING_FILE, {BACKBONE: _embedding(len(keys))})
+    write_json(folder / EMBEDDING_FILE, {BACKBONE: _embedding(len(keys), views)})
     return folder
+
+
+def _write_views(folder: Path, columns: list[pa.Array], views: int) -> None:
+    """Views whose features are those of the frames: one cannot be told from the other."""
+    rows = pa.array(np.repeat(np.arange(len(columns[0])), views))
+    clip_id, index, feature = (column.take(rows) for column in columns)
+    view = pa.array(np.tile(np.arange(views, dtype=np.int32), len(columns[0])))
+    table = pa.Table.from_arrays([clip_id, index, view, feature], schema=views_schema(DIMENSION))
+    write_table(folder / views_file(BACKBONE), table)
 
 
 def _write_frames(folder: Path, clips: Sequence[FakeClip]) -> Path:
@@ -161,12 +176,13 @@ def averaging_weights(side: int) -> np.ndarray:
     return np.broadcast_to(np.eye(3, dtype=np.float32) / side**2, (side, side, 3, 3))
 
 
-def _embedding(frames: int) -> dict[str, object]:
+def _embedding(frames: int, views: int) -> dict[str, object]:
     return {
         "status": "succeeded",
         "reason": None,
         "engine": "openvino",
         "precision": "f32",
+        "views": views,
         "frames": frames,
         "seconds": 0.5,
         "images_per_second": frames / 0.5,

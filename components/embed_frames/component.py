@@ -10,6 +10,7 @@ def embed_frames(
     exported: dsl.Input[dsl.Artifact],
     precision: str,
     seed: int,
+    augment_views: int,
     features: dsl.Output[dsl.Dataset],
     metrics: dsl.Output[dsl.Metrics],
 ) -> None:
@@ -20,7 +21,8 @@ def embed_frames(
         frames: What extract_frames wrote for it.
         exported: What export_backbones wrote.
         precision: auto (bf16 where the CPU computes it, else f32), bf16 or f32.
-        seed: Seed of the choice of sample frames.
+        seed: Of the choice of sample frames and of the views.
+        augment_views: Augmented views of each frame that are embedded, too.
         features: Index, features of each backbone, samples, and embedding.json.
         metrics: Frames, images a second of each backbone, and what the step took.
     """
@@ -35,6 +37,7 @@ def embed_frames(
         Path(features.path),
         shard=shard,
         precision=precision,
+        augment_views=augment_views,
         seed=seed,
     )
     publish(metrics, embedded.summary())

@@ -22,9 +22,12 @@ from components.contracts import (
     SAMPLES_FILE,
     features_file,
     features_schema,
+    views_file,
+    views_schema,
 )
 from components.embed_frames import engines
 from components.embed_frames.spool import Block, Samples, spool_frames
+from components.embed_frames.views import make_views
 from components.errors import BackboneError, ContractError
 from components.exported_backbones import ExportedBackbone, Status, read_exported
 from components.parquet import open_table, parquet_writer, write_table
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from components.embed_frames.engines import EngineName, Precision
+    from components.embed_frames.engines import Engine, EngineName, Precision
     from components.telemetry import Progress
 
 log = logging.getLogger("rollcall")
@@ -49,14 +52,16 @@ class Embedding:
         reason: why not.
         engine: "openvino" or "keras".
         precision: "bf16" or "f32".
+        views: number of augmented views of each frame.
         frames: number of frames embedded.
-        seconds: time spent in inference; loading and writing are not part of it.
+        seconds: time spent in their inference; loading, writing and views are not part of it.
     """
 
     status: Status
     reason: str | None
     engine: EngineName
     precision: Precision
+    views: int = 0
     frames: int = 0
     seconds: float = 0.0
 
@@ -95,13 +100,15 @@ def embed_frames(
     shard: int = 0,
     precision: str = "auto",
     engine: str = "auto",
+    augment_views: int = 0,
     seed: int = 0,
 ) -> Embedded:
     """Embed a shard with every backbone that was exported.
 
     Writes into `output`, all in the row order of the frames, a row group a clip:
-    frames.parquet (FRAME_INDEX), features-<backbone>.parquet (`features_schema`), samples.parquet
-    (FRAMES, at most 64 of them) and embedding.json.
+    frames.parquet (FRAME_INDEX), features-<backbone>.parquet (`features_schema`), where views are
+    asked for views-<backbone>.parquet (`views_schema`), samples.parquet (FRAMES, at most 64 of
+    them) and embedding.json.
 
     Args:
         frames: directory with frames.parquet (FRAMES); each clip's rows together and in order.
@@ -110,7 +117,9 @@ def embed_frames(
         shard: number of the shard, for the progress only.
         precision: "auto", "bf16" or "f32".
         engine: "auto", "openvino" or "keras".
-        seed: chooses the samples.
+        augment_views: augmented views of each frame that are embedded, too; each costs as much time
+            as the frame itself.
+        seed: chooses the samples, and draws the views.
 
     Raises:
         ContractError: the frames or the exported backbones are not as agreed.
@@ -129,43 +138,52 @@ def embed_frames(
             atomic_directory(output) as directory,
         ):
             total = file.metadata.num_rows
-            rows = {name: _row(backbone, chosen) for name, backbone in known.items()}
+            rows = {name: _row(known[name], chosen, augment_views) for name in known}
             live = [name for name, row in rows.items() if row.status is Status.SUCCEEDED]
             progress.expect(total * len(live), "features")
             with contextlib.ExitStack() as stack:
-                writers = _open_writers(stack, directory, {n: known[n] for n in live})
+                index = stack.enter_context(parquet_writer(directory / FRAMES_FILE, FRAME_INDEX))
+                writers = {
+                    name: _open_writers(stack, directory, name, known[name], augment_views)
+                    for name in live
+                }
                 for block in spool_frames(file, samples):
-                    _write_clips(writers[FRAMES_FILE], block.index, block.clips)
+                    _write_clips(index, block.index, block.clips)
                     for name in live:
-                        _embed_or_note(rows[name], exported / name, block, writers[name], progress)
+                        writers_of = writers[name]
+                        _embed_or_note(
+                            rows[name], exported / name, block, writers_of, seed, progress
+                        )
             _finish(directory, rows)
             sample = samples.table()
             write_table(directory / SAMPLES_FILE, sample)
     return Embedded(total, len(sample), rows)
 
 
-def _row(backbone: ExportedBackbone, chosen: tuple[EngineName, Precision]) -> Embedding:
+def _row(backbone: ExportedBackbone, chosen: tuple[EngineName, Precision], views: int) -> Embedding:
     reason = None if backbone.reason is None else f"not exported: {backbone.reason}"
-    return Embedding(backbone.status, reason, *chosen)
+    return Embedding(backbone.status, reason, *chosen, views)
 
 
 def _open_writers(
-    stack: contextlib.ExitStack, directory: Path, backbones: dict[str, ExportedBackbone]
-) -> dict[str, pq.ParquetWriter]:
-    """Open the index, under FRAMES_FILE, and the features of each backbone, under its name."""
-    schemas = {FRAMES_FILE: (FRAMES_FILE, FRAME_INDEX)}
-    for name, backbone in backbones.items():
-        if not backbone.dimension:
-            raise ContractError(f"{name} is said to be exported, but not how long its features are")
-        schemas[name] = (features_file(name), features_schema(backbone.dimension))
-    return {
-        name: stack.enter_context(parquet_writer(directory / file, schema))
-        for name, (file, schema) in schemas.items()
-    }
+    stack: contextlib.ExitStack, directory: Path, name: str, known: ExportedBackbone, views: int
+) -> list[pq.ParquetWriter]:
+    """Open the files of a backbone's features, and of its views where there are any."""
+    if not known.dimension:
+        raise ContractError(f"{name} is said to be exported, but not how long its features are")
+    files = [(features_file(name), features_schema(known.dimension))]
+    if views:
+        files.append((views_file(name), views_schema(known.dimension)))
+    return [stack.enter_context(parquet_writer(directory / file, schema)) for file, schema in files]
 
 
 def _embed_or_note(
-    row: Embedding, directory: Path, block: Block, writer: pq.ParquetWriter, progress: Progress
+    row: Embedding,
+    directory: Path,
+    block: Block,
+    writers: list[pq.ParquetWriter],
+    seed: int,
+    progress: Progress,
 ) -> None:
     """Embed a block with one backbone; what stops the backbone stands in its row."""
     if row.status is Status.FAILED:
@@ -173,7 +191,7 @@ def _embed_or_note(
         return
     before = row.frames
     try:
-        _embed(row, directory, block, writer, progress)
+        _embed(row, directory, block, writers, seed, progress)
     except OSError:  # the disk: nothing that another backbone would survive
         raise
     except Exception as error:
@@ -185,7 +203,12 @@ def _embed_or_note(
 
 
 def _embed(
-    row: Embedding, directory: Path, block: Block, writer: pq.ParquetWriter, progress: Progress
+    row: Embedding,
+    directory: Path,
+    block: Block,
+    writers: list[pq.ParquetWriter],
+    seed: int,
+    progress: Progress,
 ) -> None:
     engine = engines.load(row.engine, row.precision, directory)
     try:
@@ -193,14 +216,35 @@ def _embed(
             start = time.perf_counter()
             features = engine.infer(pixels)
             row.seconds += time.perf_counter() - start
-            first, last = clips[0][0], clips[-1][1]
-            keys = block.index.slice(first, last - first).select(["clip_id", "index"])
-            table = _features_table(keys, features, writer.schema)
-            _write_clips(writer, table, [(begin - first, end - first) for begin, end in clips])
+            first = clips[0][0]
+            keys = block.index.slice(first, len(pixels)).select(["clip_id", "index"])
+            groups = [(begin - first, end - first) for begin, end in clips]
+            _write_clips(writers[0], _features_table(keys, features, writers[0].schema), groups)
+            if row.views:
+                table = _views_table(engine, pixels, keys, row.views, seed, writers[1].schema)
+                _write_clips(writers[1], table, [(row.views * b, row.views * e) for b, e in groups])
             row.frames += len(pixels)
             progress.advance(len(pixels))
     finally:
         engine.close()
+
+
+def _views_table(
+    engine: Engine,
+    pixels: NDArray[np.uint8],
+    keys: pa.Table,
+    views: int,
+    seed: int,
+    schema: pa.Schema,
+) -> pa.Table:
+    """Embed the views of a chunk's frames, one of each frame in memory at a time."""
+    names = list(zip(*keys.to_pydict().values(), strict=True))
+    features = np.stack(
+        [engine.infer(make_views(pixels, names, seed, view)) for view in range(views)], axis=1
+    )
+    number = pa.array(np.tile(np.arange(views, dtype=np.int32), len(keys)))
+    keys = keys.take(pa.array(np.repeat(np.arange(len(keys)), views))).append_column("view", number)
+    return _features_table(keys, features.reshape(len(keys), -1), schema)
 
 
 def _features_table(keys: pa.Table, features: NDArray[np.float32], schema: pa.Schema) -> pa.Table:
@@ -238,7 +282,8 @@ def _finish(directory: Path, rows: dict[str, Embedding]) -> None:
     """
     for name, row in rows.items():
         if row.status is Status.FAILED:
-            (directory / features_file(name)).unlink(missing_ok=True)
+            for file in (features_file(name), views_file(name)):
+                (directory / file).unlink(missing_ok=True)
             row.frames, row.seconds = 0, 0.0
     if all(row.status is Status.FAILED for row in rows.values()):
         reasons = "\n".join(f"{name}: {row.reason}" for name, row in rows.items())

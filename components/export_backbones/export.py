@@ -6,7 +6,6 @@ import functools
 import gc
 import importlib.util
 import logging
-import os
 import shutil
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -25,6 +24,7 @@ from components.exported_backbones import (
     Status,
     write_exported,
 )
+from components.lean_keras import load_keras
 from components.model_directory import FRAME_SIZE
 from components.silent_openvino import load_openvino
 
@@ -70,7 +70,10 @@ def export_backbones(
     exported = {}
     with telemetry.step("export_backbones") as progress, atomic_directory(output) as directory:
         progress.expect(len(wanted), "backbones")
-        _keep_quiet()
+        load_keras()
+        import keras  # noqa: PLC0415 - slow
+
+        keras.config.disable_interactive_logging()  # its download bars
         reigning = _take_reigning(registry, directory / REIGNING) if registry else None
         for name in wanted:
             export = functools.partial(_export, name, weights, directory / name, seed, reigning)
@@ -182,19 +185,10 @@ def _write_openvino(model: keras.Model, path: Path) -> None:
     features = compiled(pixels)[0]
     largest, apart = np.abs(expected).max(), np.abs(features - expected).max()
     if not apart <= 1e-3 * largest:
-        # EfficientNetV2M and L do this with random weights, as Keras does beside itself.
         raise BackboneError(
             f"OpenVINO gives other features than Keras, by up to {apart:.2g} where the largest is "
-            f"{largest:.2g}; with random weights, rounding can grow to that in a deep network"
+            f"{largest:.2g}"
         )
-
-
-def _keep_quiet() -> None:
-    """Keep TensorFlow's notes on the CPU and Keras' download bars out of the step's log."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when TensorFlow is imported
-    import keras  # noqa: PLC0415 - slow
-
-    keras.config.disable_interactive_logging()
 
 
 def _forget_models() -> None:

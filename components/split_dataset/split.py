@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -25,6 +26,8 @@ from components.contracts import (
     Split,
     features_file,
     features_schema,
+    views_file,
+    views_schema,
 )
 from components.errors import ContractError, SourceError
 from components.model_directory import CLASSES_FILE, STRANGER, Classes, Role
@@ -103,6 +106,8 @@ def split_dataset(
         gathering.write_index(sides.side, random_side, classes)
         for name in usable:
             gathering.write_features(name)
+            if embedding[name]["views"]:
+                gathering.write_views(name, embedding[name]["views"], sides.side)
         write_pictures(frames, found, sides, pictures, data, progress)
         gathering.write_samples()
         write_json(data / EMBEDDING_FILE, embedding)
@@ -168,7 +173,7 @@ def _merge(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     failed = next((row for row in rows if row["status"] != "succeeded"), None)
     if failed:
         return failed
-    for key in ("engine", "precision"):
+    for key in ("engine", "precision", "views"):
         if len({row[key] for row in rows}) > 1:
             raise ContractError(f"the shards were embedded with different {key}: embed them again")
     frames, seconds = sum(row["frames"] for row in rows), sum(row["seconds"] for row in rows)
@@ -222,6 +227,22 @@ class Gathering:
                     raise ContractError(f"{name}: its rows are not in the order of the frames")
                 writer.write_table(table)
                 self.progress.advance()
+
+    def write_views(self, backbone: str, views: int, side: Codes) -> None:
+        """Write the `views` of each frame to learn from, in the order of the index."""
+        name = views_file(backbone)
+        schema = views_schema(dimension_of(self.shards[0] / name))
+        learnt = np.repeat(side == code_of(Split.TRAIN), views)
+        at = 0
+        with (
+            row_readers(self.shards, name, schema) as readers,
+            parquet_writer(self.directory / name, schema) as writer,
+        ):
+            for clip in self.clips:
+                rows = slice(at, at + views * clip.count)
+                table = readers[clip.shard].read(views * clip.start, views * clip.count)
+                writer.write_table(table.filter(pa.array(learnt[rows])))
+                at = rows.stop
 
     def write_samples(self) -> None:
         """Put the shards' sample frames together."""

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from components.contracts import INDEX, INDEX_FILE, features_file, features_schema
+from components.contracts import (
+    INDEX,
+    INDEX_FILE,
+    Split,
+    features_file,
+    features_schema,
+    views_file,
+    views_schema,
+)
 from components.errors import ContractError
 from components.model_directory import CLASSES_FILE, Classes
 from components.parquet import open_table, read_table
@@ -50,7 +58,7 @@ class Dataset:
 
     Attributes:
         classes: what the labels mean.
-        features: float16 [N, D].
+        features: float16 [N + V, D], of augmented views behind those of the frames.
         person: int32 [N], an index into classes.people or STRANGER.
         role: int32 [N], an index into classes.roles.
         split: str [N], the honest side of each frame.
@@ -59,6 +67,7 @@ class Dataset:
         clip_id: str [N].
         person_id: str [N], the pseudonym, of strangers too.
         index: int32 [N], the frame's number in its clip.
+        view_of: int64 [V], the row of each view's frame, which is one to learn from.
     """
 
     classes: Classes
@@ -71,12 +80,13 @@ class Dataset:
     clip_id: npt.NDArray[np.str_]
     person_id: npt.NDArray[np.str_]
     index: npt.NDArray[np.int32]
+    view_of: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
 
-def read_dataset(directory: Path, backbone: str, dimension: int) -> Dataset:
-    """Read what split_dataset wrote.
+def read_dataset(directory: Path, backbone: str, dimension: int, views: int = 0) -> Dataset:
+    """Read what split_dataset wrote, with so many views of each frame to learn from.
 
-    Memory is 2 D bytes a frame for the features, and 4 a letter of its words for the rest.
+    Memory is 2 D bytes a frame or view for the features, and 4 a letter of its words for the rest.
 
     Raises:
         ContractError: a label is out of range, or the features are not those of the index.
@@ -88,13 +98,21 @@ def read_dataset(directory: Path, backbone: str, dimension: int) -> Dataset:
     classes.check_labels(np.unique(person).tolist(), where=INDEX_FILE)
     if role.size and not 0 <= role.min() <= role.max() < len(classes.roles):
         raise ContractError(f"{INDEX_FILE}: a role label is outside 0..{len(classes.roles) - 1}")
-    features = _read_features(directory, backbone, dimension, words["clip_id"], number)
+    view_of = np.repeat(np.flatnonzero(words["split"] == Split.TRAIN), views)
+    frames, clip_id = len(number), words["clip_id"]
+    features = np.empty((frames + len(view_of), dimension), np.float16)
+    path, schema = directory / features_file(backbone), features_schema(dimension)
+    _read_features(path, schema, clip_id, number, features[:frames])
+    if views:
+        path, schema = directory / views_file(backbone), views_schema(dimension)
+        _read_features(path, schema, clip_id[view_of], number[view_of], features[frames:])
     return Dataset(
         classes=classes,
         features=features,
         person=person,
         role=role,
         index=number,
+        view_of=view_of,
         **words,
     )
 
@@ -106,16 +124,16 @@ def _words(column: pa.Array) -> npt.NDArray[np.str_]:
 
 
 def _read_features(
-    directory: Path,
-    backbone: str,
-    dimension: int,
+    path: Path,
+    schema: pa.Schema,
     clip_id: npt.NDArray[np.str_],
     index: npt.NDArray[np.int_],
-) -> npt.NDArray[np.float16]:
-    name = features_file(backbone)
-    features = np.empty((len(clip_id), dimension), np.float16)
+    features: npt.NDArray[np.float16],
+) -> None:
+    """Fill `features` [n, D] from a file whose rows have to be these n frames."""
+    name, dimension = path.name, features.shape[1]
     at = 0
-    with open_table(directory / name, features_schema(dimension)) as file:
+    with open_table(path, schema) as file:
         if file.metadata.num_rows != len(clip_id):
             raise ContractError(f"{name} has {file.metadata.num_rows} rows, not {len(clip_id)}")
         for batch in file.iter_batches(BATCH_ROWS):
@@ -126,4 +144,3 @@ def _read_features(
                 raise ContractError(f"{name}: its rows are not those of {INDEX_FILE}")
             features[rows] = batch["feature"].flatten().to_numpy().reshape(-1, dimension)
             at = rows.stop
-    return features

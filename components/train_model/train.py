@@ -104,7 +104,7 @@ def _train(
     if reason or not known.dimension:
         raise BackboneError(reason or "it was exported without saying how long its features are")
     started = time.perf_counter()
-    dataset = read_dataset(dataset_path, name, known.dimension)
+    dataset = read_dataset(dataset_path, name, known.dimension, embedding["views"])
     head = _train_head(dataset, dataset.split, recipe)
     seconds = time.perf_counter() - started
     progress.advance()
@@ -164,7 +164,8 @@ def _random_split(dataset: Dataset, recipe: Recipe) -> dict[str, Any]:
 
 def _train_head(dataset: Dataset, sides: npt.NDArray[np.str_], recipe: Recipe) -> Head:
     train, calibration = (
-        _rows(dataset, sides == side) for side in (Split.TRAIN, Split.CALIBRATION)
+        _rows(dataset, sides == side, with_views=side is Split.TRAIN)
+        for side in (Split.TRAIN, Split.CALIBRATION)
     )
     return train_head(
         train,
@@ -183,8 +184,12 @@ def _control(dataset: Dataset, sides: npt.NDArray[np.str_], recipe: Recipe) -> d
     return negative_control(dataset, sides, train, recipe.seed, recipe.backbone)
 
 
-def _rows(dataset: Dataset, mask: npt.NDArray[np.bool_]) -> Rows:
+def _rows(dataset: Dataset, mask: npt.NDArray[np.bool_], *, with_views: bool) -> Rows:
     known = mask & (dataset.person != STRANGER)
     clips = len(np.unique(dataset.clip_id[known]))
-    features = Picked(dataset.features, np.flatnonzero(known))
-    return Rows(features, dataset.person[known], dataset.role[known], clips)
+    rows = frames = np.flatnonzero(known)
+    if with_views:
+        own = np.flatnonzero(known[dataset.view_of])
+        rows = np.concatenate([frames, len(known) + own])
+        frames = np.concatenate([frames, dataset.view_of[own]])
+    return Rows(Picked(dataset.features, rows), dataset.person[frames], dataset.role[frames], clips)

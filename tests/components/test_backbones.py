@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import cv2
 import h5py
 import keras
 import numpy as np
@@ -29,6 +30,7 @@ from components.backbones import (
 )
 from components.errors import BackboneError
 from components.model_directory import FRAME_SIZE
+from components.train_model.lda import fit_lda
 from tests.photographs import crops
 
 SHAPE = (FRAME_SIZE, FRAME_SIZE, 3)
@@ -97,9 +99,9 @@ def test_saved_features_are_the_application_s(name, tmp_path):
     features = np.asarray(loaded(pixels, training=False))
     assert features.dtype == np.float32
 
-    keras.utils.set_random_seed(3)
     builder = getattr(keras.applications, name)
     application = builder(include_top=False, weights=None, input_shape=SHAPE, pooling="avg")
+    application.set_weights(model.layers[-1].get_weights())
     preprocess = sys.modules[builder.__module__].preprocess_input
     expected = np.asarray(application(preprocess(pixels.astype(np.float32)), training=False))
     np.testing.assert_allclose(features, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
@@ -131,6 +133,46 @@ def test_random_weights_follow_the_seed():
     )
     assert all(map(np.array_equal, one, same))
     assert not all(map(np.array_equal, one, other))
+
+
+FAMILIES = [
+    *("ConvNeXtTiny", "DenseNet121", "EfficientNetB0", "EfficientNetV2B0", "InceptionV3"),
+    *("MobileNet", "MobileNetV3Small", "NASNetMobile", "ResNet50", "ResNet50V2", "VGG16"),
+    "Xception",
+]
+
+
+SMALL = 75
+"""Pixels; the fewest that all of them take."""
+
+
+@pytest.mark.parametrize("name", [*FAMILIES, "EfficientNetLite0"])
+def test_a_backbone_with_random_weights_embeds_and_trains(name):
+    """One of each family, small; `make test-backbones` tries all 43 at 224."""
+    pixels = np.stack([cv2.resize(crop, (SMALL, SMALL)) for crop in crops(6)])
+    model = build_backbone(name, Weights.NONE, size=SMALL)
+    features = np.asarray(model(pixels, training=False)).astype(np.float16).astype(np.float32)
+    assert np.isfinite(features).all()
+    person = np.repeat(np.arange(3), 2)
+    trained = fit_lda(features, person, classes=3, independent_rows=6)
+    assert (trained.logits(features).argmax(axis=1) == person).all()
+    keras.backend.clear_session()
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_download_is_the_file_of_the_table(name, monkeypatch):
+    """One of each family: its builder works, and asks for what the error tells users to fetch."""
+    asked = []
+
+    def refuse(file, *_, **__):
+        asked.append(file)
+        raise OSError("no way out")
+
+    monkeypatch.setattr(file_utils, "get_file", refuse)
+    with pytest.raises(BackboneError, match=r"cannot be downloaded \(no way out\)"):
+        build_backbone(name)
+    assert asked == [BACKBONES[name].weights_file]
+    keras.backend.clear_session()
 
 
 # --- a folder of weights ---------------------------------------------------------------------
@@ -224,29 +266,6 @@ def test_efficientnet_from_a_folder_equals_the_download(tmp_path, monkeypatch):
         stem = keras.Model(built.inputs, built.get_layer("stem_conv").output)
         stems.append(np.asarray(stem(crops(2).astype(np.float32))))
     np.testing.assert_allclose(*stems, rtol=1e-3, atol=1e-5)
-
-
-FAMILIES = [
-    *("ConvNeXtTiny", "DenseNet121", "EfficientNetB0", "EfficientNetV2B0", "InceptionV3"),
-    *("MobileNet", "MobileNetV3Small", "NASNetMobile", "ResNet50", "ResNet50V2", "VGG16"),
-    "Xception",
-]
-
-
-@pytest.mark.parametrize("name", FAMILIES)
-def test_the_download_is_the_file_of_the_table(name, monkeypatch):
-    """One of each family: its builder works, and asks for what the error tells users to fetch."""
-    asked = []
-
-    def refuse(file, *_, **__):
-        asked.append(file)
-        raise OSError("no way out")
-
-    monkeypatch.setattr(file_utils, "get_file", refuse)
-    with pytest.raises(BackboneError, match=r"cannot be downloaded \(no way out\)"):
-        build_backbone(name)
-    assert asked == [BACKBONES[name].weights_file]
-    keras.backend.clear_session()
 
 
 # --- downloads -------------------------------------------------------------------------------

@@ -13,9 +13,9 @@ from tests.shards import people, write_shards
 def split(tmp_path):
     """Write shards, have them spoilt, split them; gives the dataset and the audit directory."""
 
-    def run(clips=None, shards=2, spoil=None, pictures="evaluation", **options):
+    def run(clips=None, shards=2, spoil=None, pictures="evaluation", views=0, **options):
         folder = tmp_path / f"run{len(list(tmp_path.iterdir()))}"
-        written = write_shards(folder, clips or people(), shards)
+        written = write_shards(folder, clips or people(), shards, views)
         if spoil:
             spoil(written)
         split_dataset(

@@ -23,6 +23,8 @@ from components.contracts import (
     features_file,
     features_schema,
     rejects_table,
+    views_file,
+    views_schema,
 )
 from components.errors import ContractError, SourceError
 from components.model_directory import CLASSES_FILE, Classes
@@ -54,6 +56,28 @@ def test_features_lie_in_the_order_of_the_index(split):
     features = read_table(dataset / features_file(BACKBONE), features_schema(DIMENSION))
     keys = list(zip(*(features[name].to_pylist() for name in ("clip_id", "index")), strict=True))
     assert keys == [(row["clip_id"], row["index"]) for row in index_of(dataset)]
+
+
+def test_views_are_gathered_of_the_frames_to_learn_from_alone(split):
+    dataset, _ = split(views=2)
+    views = read_table(dataset / views_file(BACKBONE), views_schema(DIMENSION))
+    wanted = [
+        (row["clip_id"], row["index"], view)
+        for row in index_of(dataset)
+        if row["split"] == "train"
+        for view in (0, 1)
+    ]
+    keys = (views[name].to_pylist() for name in ("clip_id", "index", "view"))
+    assert list(zip(*keys, strict=True)) == wanted
+
+
+def test_shards_with_other_views_are_refused(split):
+    def spoil(written):
+        path = written.features[1] / EMBEDDING_FILE
+        write_json(path, {BACKBONE: {**read_json(path)[BACKBONE], "views": 1}})
+
+    with pytest.raises(ContractError, match="different views"):
+        split(spoil=spoil)
 
 
 def test_labels_are_indices_into_the_classes(split):

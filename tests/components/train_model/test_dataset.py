@@ -18,7 +18,7 @@ from tests.shards import BACKBONE, DIMENSION, people, write_shards
 
 @pytest.fixture
 def dataset(tmp_path):
-    shards = write_shards(tmp_path, people())
+    shards = write_shards(tmp_path, people(), views=2)
     split_dataset(
         shards.features,
         shards.frames,
@@ -36,6 +36,20 @@ def test_features_come_back_in_the_order_of_the_index(dataset):
     table = read_table(dataset / features_file(BACKBONE), features_schema(DIMENSION))
     assert read.features.dtype == np.float16
     np.testing.assert_array_equal(read.features, np.stack(table["feature"].to_pylist()))
+
+
+def test_views_know_their_frames(dataset):
+    read = read_dataset(dataset, BACKBONE, DIMENSION, views=2)
+    assert len(read.view_of) == 2 * (read.split == "train").sum()
+    assert (read.split[read.view_of] == "train").all()
+    # The views of these shards have the features of their frames.
+    views = read.features[len(read.index) :]
+    np.testing.assert_array_equal(views, read.features[read.view_of])
+
+
+def test_fewer_views_than_were_said_are_refused(dataset):
+    with pytest.raises(ContractError, match="rows, not"):
+        read_dataset(dataset, BACKBONE, DIMENSION, views=3)
 
 
 def test_labels_beyond_the_classes_are_refused(dataset):

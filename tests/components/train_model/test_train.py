@@ -51,7 +51,8 @@ from components.pseudonyms import holds
 from components.split_dataset.assign import SplitOptions
 from components.split_dataset.split import split_dataset
 from components.train_model import component
-from components.train_model.train import Recipe, train_model
+from components.train_model.dataset import read_dataset
+from components.train_model.train import Recipe, _rows, train_model
 from tests.shards import (
     BACKBONE,
     DIMENSION,
@@ -69,7 +70,7 @@ PIXELS = (FRAME_SIZE, FRAME_SIZE, 3)
 def inputs(tmp_path_factory):
     """A dataset, and a small backbone of real layers exported as export_backbones does."""
     folder = tmp_path_factory.mktemp("inputs")
-    shards = write_shards(folder, people(students=4, staff=2, visitors=4))
+    shards = write_shards(folder, people(students=4, staff=2, visitors=4), views=2)
     split_dataset(
         shards.features,
         shards.frames,
@@ -307,6 +308,23 @@ def test_the_negative_control_scores_chance_and_would_have_shown_a_leak(trained)
     control = trained[0]["negative_control"]
     assert control["n"] == trained[0]["transaction"]["n"]
     assert (control["passed"], control["shows_leak"]) == (True, True)
+
+
+def test_views_are_learnt_from_with_their_frames_and_nothing_else(inputs):
+    dataset = read_dataset(inputs / "dataset", BACKBONE, DIMENSION, views=2)
+    train, calibration = (
+        _rows(dataset, dataset.split == side, with_views=side == "train")
+        for side in ("train", "calibration")
+    )
+    frames = int((dataset.split == "train").sum())
+    assert len(train.features) == len(train.person) == len(train.role) == 3 * frames
+    np.testing.assert_array_equal(train.person[frames:], np.repeat(train.person[:frames], 2))
+    # The views of these shards have the features of their frames.
+    np.testing.assert_array_equal(
+        train.features[:][frames:], np.repeat(train.features[:frames], 2, axis=0)
+    )
+    known = (dataset.split == "calibration") & (dataset.person != STRANGER)
+    assert len(calibration.features) == known.sum()
 
 
 def test_the_lineage_names_clips_parameters_and_libraries(trained):
