@@ -10,7 +10,7 @@ LOCKED := $(ENVIRONMENT)/.locked
 READY := $(ENVIRONMENT)/.ready
 ROBOT := build/robot
 
-.PHONY: help demo test bench-extract bench-ingest bench-heads lint format hostile-table compile-pipeline lock clean
+.PHONY: help demo test test-kills bench-extract bench-ingest bench-heads lint format hostile-table compile-pipeline lock clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ $(ROBOT)/.ready: requirements/edge.txt
 
 test: $(READY) $(ROBOT)/.ready ## Run every test, the end-to-end one included
 	@ROLLCALL_EDGE_PYTHON=$(CURDIR)/$(ROBOT)/bin/python $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+test-kills: $(READY) ## Kill a fine-tuning at 20 moments, and say what that cost
+	@ROLLCALL_TEST_KILLS=20 $(BIN)/python -m pytest -s tests/components/fine_tune_model/test_killed.py
 
 bench-extract: $(READY) ## Time the extraction of frames against FFmpeg; prints one JSON line
 	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/bench.txt

@@ -12,29 +12,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from components.contracts import Split
+import numpy as np
+
+from components.contracts import INDEX, INDEX_FILE, Split
 from components.cpus import usable_cpus
 from components.edge.export import export_precisions
 from components.edge.frames import read_pictures, representative_frames, sample_frames
 from components.edge.score import score_edge
 from components.evaluation.evaluate import evaluate
 from components.evaluation.precision import choose_precision
-from components.evaluation.trials import Predicted, decide, decide_pooled
+from components.evaluation.trials import Labels, Predicted, decide, decide_pooled
 from components.head import copy_detector
 from components.model_directory import CLASSES_FILE, EDGE_MODEL_FILE, MODEL_FILE, Crop
+from components.parquet import read_table
 
 if TYPE_CHECKING:
     import keras
-    import numpy as np
     import numpy.typing as npt
 
     from components.edge.export import EdgeFile
-    from components.evaluation.trials import Labels, Trials
+    from components.evaluation.trials import Trials
     from components.model_directory import Classes
 
 COMPARED_FRAMES: Final = 16
 """On which each edge model is held against the Keras model."""
 JUDGED: Final = (Split.CALIBRATION, Split.TEST)
+_COLUMNS: Final = ("clip_id", "index", "person_id", "split", "transaction", "person", "role_label")
 
 
 @dataclass(frozen=True)
@@ -67,10 +70,30 @@ class JudgedFrames:
     index: npt.NDArray[np.int32]
 
 
+def read_judged(dataset: Path) -> JudgedFrames:
+    """Look up by which frames of a dataset its models are judged.
+
+    Raises:
+        ContractError: there is no index, or it has other columns.
+    """
+    index = read_table(dataset / INDEX_FILE, INDEX, list(_COLUMNS))
+    columns = {name: np.asarray(index[name].to_pylist()) for name in _COLUMNS}
+    # Everybody's number is the same for all models of a dataset.
+    _, subject = np.unique(columns["person_id"], return_inverse=True)
+    mask = np.isin(columns["split"], JUDGED)
+    labels = Labels(
+        transaction=columns["transaction"][mask],
+        split=columns["split"][mask],
+        subject=subject[mask].astype(np.int32),
+        person=columns["person"][mask].astype(np.int32),
+        role=columns["role_label"][mask].astype(np.int32),
+    )
+    return JudgedFrames(labels, columns["clip_id"][mask], columns["index"][mask].astype(np.int32))
+
+
 def ship(
     model: keras.Model,
     dataset: Path,
-    frames: JudgedFrames,
     classes: Classes,
     deployment: Deployment,
     directory: Path,
@@ -82,7 +105,6 @@ def ship(
     Args:
         model: uint8 RGB images in, `person` and `role` out.
         dataset: what split_dataset wrote.
-        frames: that it is judged by.
         classes: the meaning of its outputs.
         deployment: how it will be used.
         directory: of the model, to write into.
@@ -94,6 +116,7 @@ def ship(
     Raises:
         ContractError: there are no sample frames or pictures, or an edge model is broken.
     """
+    frames = read_judged(dataset)
     model.save(directory / MODEL_FILE)
     classes.write(directory / CLASSES_FILE)
     if deployment.crop == Crop.FACE:
@@ -106,7 +129,8 @@ def ship(
             precision: _accuracies(decide_pooled(frames.labels, said))
             for precision, said in told.items()
         }
-        precision, rule = choose_precision(accuracies)
+        latencies = {precision: file.latency_ms["p50"] for precision, file in files.items()}
+        precision, rule = choose_precision(accuracies, latencies)
         chosen = files[precision]
         shutil.copyfile(chosen.path, directory / EDGE_MODEL_FILE)
     evaluation = evaluate(

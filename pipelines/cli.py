@@ -21,7 +21,7 @@ from components.errors import RollcallError
 from components.sources import is_blob
 from components.synthesize_cohort import CohortOptions, synthesize_cohort
 from pipelines.flags import from_flags, names, with_flags
-from pipelines.options import DEFAULTS, FIELDS, TrainingOptions
+from pipelines.options import DEFAULTS, FIELDS, FineTuningOptions, TrainingOptions
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ Seed = Annotated[int, typer.Option(min=0, help="Of everything random.")]
 Output = Annotated[Path, typer.Option(help="Folder for the results.")]
 Registry = Annotated[str, typer.Option(help="MLflow URI.", show_default="SQLite in runs/registry")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Keep = Annotated[bool, typer.Option("--keep", help="Keep frames and features (they show faces).")]
 
 
 class DemoSource(enum.StrEnum):
@@ -120,14 +121,29 @@ def run(
     ],
     output: Output,
     registry: Registry = "",
-    keep: Annotated[
-        bool, typer.Option("--keep", help="Keep frames and features (they show faces).")
-    ] = False,
+    keep: Keep = False,
     **flags: Any,  # noqa: ANN401 - what TrainingOptions says
 ) -> None:
     """Run the training pipeline on this machine: the same DAG as on a cluster."""
     options = from_flags(TrainingOptions, flags).checked()
     _train(source, output, options, command="run", registry=registry, keep=keep)
+
+
+@app.command(
+    epilog="Example: rollcall fine-tune --source ~/cohort --output runs/tuned --backbones "
+    "MobileNetV2 --weights ~/weights --depth 20"
+)
+@with_flags(FineTuningOptions)
+def fine_tune(
+    source: Annotated[str, typer.Option(help="Folder or Azure Blob, as for a run.")],
+    output: Output,
+    registry: Registry = "",
+    keep: Keep = False,
+    **flags: Any,  # noqa: ANN401 - what FineTuningOptions says
+) -> None:
+    """Run the training pipeline, and train the backbones end to end, too (docs/fine-tuning.md)."""
+    options = from_flags(FineTuningOptions, flags).checked()
+    _train(source, output, options, command="fine-tune", registry=registry, keep=keep)
 
 
 @app.command(
@@ -295,13 +311,16 @@ def _train(
     keep: bool = False,
     environment: dict[str, str] | None = None,
 ) -> None:
-    from pipelines.local import local_registry, run_training  # noqa: PLC0415 - slow
+    from pipelines.local import CHECKPOINTS, local_registry, run_training  # noqa: PLC0415 - slow
 
     arguments = {
         "source": _absolute(source),
         "registry": registry or local_registry(),
         **options.arguments(),
     }
+    tuning = isinstance(options, FineTuningOptions)
+    if tuning:
+        arguments["checkpoint_dir"] = str(output.resolve() / CHECKPOINTS)
     with audited(Settings().audit_log, command) as record:
         done = run_training(
             arguments,
@@ -310,6 +329,7 @@ def _train(
             keep=keep,
             environment=environment,
             tell_source=record.count_source,
+            pipeline="fine_tuning" if tuning else "training",
         )
     _show(done, output)
 

@@ -10,14 +10,17 @@ from kfp import compiler
 
 from components.artifacts import atomic_file
 from components.errors import RollcallError
-from pipelines import training
+from pipelines import fine_tuning, training
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
 
 COMPILED: Final = Path(__file__).parent / "compiled"
 
-PIPELINES: Final = {"training.yaml": training.training_pipeline}
+PIPELINES: Final = {
+    "training.yaml": training.training_pipeline,
+    "fine_tuning.yaml": fine_tuning.fine_tuning_pipeline,
+}
 """File name in COMPILED -> what makes the pipeline."""
 
 

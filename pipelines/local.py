@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import logging
 import os
 import shutil
@@ -48,6 +47,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 WORK: Final = ".work"
+CHECKPOINTS: Final = ".checkpoints"
+"""Of fine-tuning; what a run that was killed has left there, the next one resumes from."""
 RUN_LOG: Final = "run.log"
 STEPS_FILE: Final = "steps.json"
 REPORT_FILE: Final = "report.html"
@@ -92,6 +93,7 @@ def run_training(
     keep: bool = False,
     environment: Mapping[str, str] | None = None,
     tell_source: Callable[[dict[str, Any]], None] = lambda _: None,
+    pipeline: str = "training",
 ) -> LocalRun:
     """Run the training pipeline and lay its results into `output`.
 
@@ -103,6 +105,7 @@ def run_training(
         environment: variables that the child gets on top of those of this process.
         tell_source: is given the source's fingerprint and counts, as far as a run came, whether it
             succeeded or not; nothing if it did not come as far as listing the source.
+        pipeline: "training" or "fine_tuning".
 
     Raises:
         RollcallError: a step failed, or another run is writing into `output`.
@@ -113,7 +116,8 @@ def run_training(
         shutil.rmtree(work, ignore_errors=True)  # of a run that was cut off
         work.mkdir()
         try:
-            return _run(arguments, output, work, console, environment or {})
+            write_json(work / "task.json", {"pipeline": pipeline, "arguments": arguments})
+            return _run(output, work, console, environment or {})
         finally:
             tell_source(_source_summary(work))
             if not keep:
@@ -134,14 +138,12 @@ def _source_summary(work: Path) -> dict[str, Any]:
 
 
 def _run(
-    arguments: dict[str, Any],
     output: Path,
     work: Path,
     console: Console,
     environment: Mapping[str, str],
 ) -> LocalRun:
     started = time.monotonic()
-    write_json(work / "arguments.json", arguments)
     events = work / "events.jsonl"
     with ProgressDisplay(console) as display:
         exit_code = _watch_child(work, output / RUN_LOG, events, display, environment)
@@ -279,14 +281,14 @@ def _main(work: Path) -> None:
     """What the child does: the DAG, in this interpreter's environment."""
     from kfp import local  # noqa: PLC0415 - slow, and not needed to watch
 
+    from pipelines.compilation import PIPELINES  # noqa: PLC0415
     from pipelines.settings import Settings  # noqa: PLC0415
-    from pipelines.training import training_pipeline  # noqa: PLC0415
 
     logging.basicConfig(level=logging.INFO)
-    arguments = json.loads((work / "arguments.json").read_text(encoding="utf-8"))
+    task = read_json(work / "task.json")
     runner = local.SubprocessRunner(use_venv=False)
     local.init(runner, pipeline_root=str(work / "pipeline"), raise_on_error=True)
-    training_pipeline(Settings(local=True))(**arguments)
+    PIPELINES[f"{task['pipeline']}.yaml"](Settings(local=True))(**task["arguments"])
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from components.backbones import Weights, find_backbone, find_weights
 from components.compare_models.preference import Prefer
@@ -131,6 +131,35 @@ class TrainingOptions:
     def arguments(self) -> dict[str, Any]:
         """As arguments of the pipeline."""
         return {**asdict(self), "backbones": list(self.backbones)}
+
+
+@dataclass(frozen=True)
+class FineTuningOptions(TrainingOptions):
+    """The parameters of the fine-tuning pipeline: those of training, and its own behind them."""
+
+    backbones: tuple[str, ...] = _setting(
+        LITES[:1],
+        "Backbones, separated by commas, named as in keras.applications.",
+        show_default=LITES[0],
+    )
+    depth: str = _setting(
+        "all", "Layers with weights that are trained: all, or how many of the last."
+    )
+    tuning_epochs: int = _setting(5, "Passes over the pictures at the most; stops early.", min=1)
+    learning_rate: float = _setting(1e-4, "The largest; it grows to it and falls again.", min=0)
+    checkpoint_every: int = _setting(
+        50, "Steps between two checkpoints, so what a kill costs at the most.", min=1
+    )
+
+    def checked(self) -> FineTuningOptions:
+        """As `TrainingOptions.checked`.
+
+        Raises:
+            BackboneError, RollcallError: as there, or the depth is no number of layers.
+        """
+        if self.depth != "all" and not (self.depth.isdecimal() and int(self.depth)):
+            raise RollcallError(f"--depth is {self.depth}; it has to be all, or a number from 1")
+        return cast("FineTuningOptions", super().checked())
 
 
 def _located(roster: str) -> str:

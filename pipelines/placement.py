@@ -57,6 +57,8 @@ PLACEMENTS: Final[dict[str, Placement]] = {
     "embed_frames": Placement("Embed frames", "data", "2", "4Gi", 5, 6 * HOUR),
     "split_dataset": Placement("Split and audit", "data", "1", "2Gi", 2, HOUR),
     "train_model": Placement("Train head", "train", "2", "6Gi", 5, 2 * HOUR),
+    # Resumes from its checkpoints, so that a retry after an eviction loses steps, not hours.
+    "fine_tune_model": Placement("Fine-tune", "train", "4", "16Gi", 10, 24 * HOUR),
     "compare_models": Placement("Compare", "train", "1", "2Gi", 2, HOUR),
     # Registers anew each time: a cached version number may have been deleted from the registry.
     "register_model": Placement("Register", "train", "1", "3Gi", 2, HOUR, cached=False),

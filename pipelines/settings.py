@@ -24,6 +24,10 @@ class Settings(BaseSettings):
         default="http://mlflow:5000",
         description="MLflow URI that a compiled pipeline registers to.",
     )
+    checkpoint_claim: str = Field(
+        default="rollcall-checkpoints",
+        description="Claim on a volume that outlives pods, for the checkpoints of fine-tuning.",
+    )
     local: bool = Field(default=False, description="Whether the DAG runs on this machine.")
     audit_log: Path = Field(
         default=Path("runs/audit.jsonl"),

@@ -29,7 +29,15 @@ from components.model_directory import CLASSES_FILE, LINEAGE_FILE, Classes
 from components.parquet import read_table
 from components.pseudonyms import holds
 from components.removal import AREAS, is_of
-from pipelines.local import CHAMPION, ENROLMENT_CSV, REJECTS_CSV, REPORT_FILE, RUN_LOG, WORK
+from pipelines.local import (
+    CHAMPION,
+    CHECKPOINTS,
+    ENROLMENT_CSV,
+    REJECTS_CSV,
+    REPORT_FILE,
+    RUN_LOG,
+    WORK,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -144,6 +152,8 @@ def traces_in(output: Path, clue: Clue, problems: list[str]) -> Iterator[Item]:
     yield from _models(output, clue, problems)
     if _may_be_in_work(output / WORK, clue):
         yield _folder_item("frames and features", output / WORK, "removed as a whole")
+    if (output / CHECKPOINTS).exists() and any((output / CHECKPOINTS).iterdir()):
+        yield _folder_item("unfinished model", output / CHECKPOINTS, "left by a killed run")
     for left in sorted(output.glob(".*.partial")):
         make = _folder_item if left.is_dir() else _file_item
         yield make("unfinished output", left, "left by a run that was killed")

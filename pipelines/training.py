@@ -1,5 +1,6 @@
 """The training pipeline: from a source of videos to a registered model."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from kfp import dsl
@@ -22,11 +23,21 @@ NAME: Final = "rollcall-training"
 
 def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no name for it
     """Make the pipeline, placed as `settings` and the placement table say."""
+    description = "Videos in; honestly compared classifiers and a registered champion out."
+    return dsl.pipeline(name=NAME, description=description)(training_steps(settings))
 
-    @dsl.pipeline(
-        name=NAME,
-        description="Videos in; honestly compared classifiers and a registered champion out.",
-    )
+
+def training_steps(
+    settings: Settings, fine_tune: Callable[[Any, Any], Any] | None = None
+) -> Callable[..., None]:
+    """Make the function that lays out the DAG.
+
+    Args:
+        settings: of this installation.
+        fine_tune: makes a task that goes on with a backbone's trained model, given the tasks of
+            split_dataset and train_model; its model is compared, too.
+    """
+
     def training(
         source: str,
         backbones: list[str] = list(DEFAULTS.backbones),  # noqa: B006 - KFP compiles it
@@ -140,7 +151,7 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
                     stranger_share=stranger_share,
                     seed=seed,
                     protocol=protocol,
-                    pictures="evaluation",
+                    pictures="all" if fine_tune else "evaluation",
                 ),
                 "split_dataset",
                 settings,
@@ -160,6 +171,15 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
                     "train_model",
                     settings,
                 )
+                tuned = fine_tune(split, trained) if fine_tune else None
+            behind_heads = (
+                {
+                    "tuned": dsl.Collected(tuned.outputs["model"]),
+                    "tuned_metrics": dsl.Collected(tuned.outputs["metrics"]),
+                }
+                if tuned
+                else {}
+            )
             compared = place(
                 compare_models(
                     models=dsl.Collected(trained.outputs["model"]),
@@ -169,8 +189,11 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
                     export_metrics=exported.outputs["metrics"],
                     extract_metrics=dsl.Collected(extracted.outputs["metrics"]),
                     embed_metrics=dsl.Collected(embedded.outputs["metrics"]),
+                    split_metrics=split.outputs["metrics"],
+                    train_metrics=dsl.Collected(trained.outputs["metrics"]),
                     prefer=prefer,
                     thumbnails=thumbnails,
+                    **behind_heads,
                 ),
                 "compare_models",
                 settings,

@@ -1,6 +1,6 @@
 """The step as KFP sees it."""
 
-from typing import List
+from typing import List, Optional
 
 from kfp import dsl
 
@@ -14,6 +14,8 @@ def compare_models(
     export_metrics: dsl.Input[dsl.Metrics],
     extract_metrics: dsl.Input[List[dsl.Metrics]],
     embed_metrics: dsl.Input[List[dsl.Metrics]],
+    split_metrics: dsl.Input[dsl.Metrics],
+    train_metrics: dsl.Input[List[dsl.Metrics]],
     prefer: str,
     thumbnails: bool,
     leaderboard: dsl.Output[dsl.Artifact],
@@ -21,6 +23,8 @@ def compare_models(
     summary: dsl.Output[dsl.Markdown],
     metrics: dsl.Output[dsl.Metrics],
     champion: dsl.Output[dsl.Model],
+    tuned: Optional[dsl.Input[List[dsl.Model]]] = None,
+    tuned_metrics: Optional[dsl.Input[List[dsl.Metrics]]] = None,
 ) -> str:
     """Rank the models, write the report, choose the champion.
 
@@ -32,6 +36,8 @@ def compare_models(
         export_metrics: What export_backbones noted of itself.
         extract_metrics: What extract_frames noted of itself, one a shard.
         embed_metrics: What embed_frames noted of itself, one a shard.
+        split_metrics: What split_dataset noted of itself.
+        train_metrics: What train_model noted of itself, one a backbone.
         prefer: Of models that are tied in accuracy: latency, accuracy or size.
         thumbnails: Whether the report shows a frame of each person.
         leaderboard: leaderboard.json.
@@ -39,6 +45,8 @@ def compare_models(
         summary: The leaderboard in short.
         metrics: Those of the champion, and what the step took.
         champion: A copy of the best model's directory; the leaderboard alone if nothing is ranked.
+        tuned: What fine_tune_model wrote, in a pipeline that has it.
+        tuned_metrics: What fine_tune_model noted of itself.
 
     Returns:
         Name of the champion; empty if nothing is ranked, as the split leaks.
@@ -52,7 +60,7 @@ def compare_models(
 
     outputs = (leaderboard, report, summary, champion)
     name = compare_models(
-        [Path(model.path) for model in models],
+        [Path(model.path) for model in [*models, *(tuned or [])]],
         Path(audit.path),
         Outputs(*[Path(output.path) for output in outputs]),
         costs={
@@ -60,6 +68,9 @@ def compare_models(
             "export_backbones": [Path(export_metrics.path)],
             "extract_frames": [Path(each.path) for each in extract_metrics],
             "embed_frames": [Path(each.path) for each in embed_metrics],
+            "split_dataset": [Path(split_metrics.path)],
+            "train_model": [Path(each.path) for each in train_metrics],
+            "fine_tune_model": [Path(each.path) for each in tuned_metrics or []],
         },
         prefer=prefer,
         pictures=Path(dataset.path) if thumbnails else None,

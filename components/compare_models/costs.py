@@ -36,13 +36,16 @@ def costs_of(notes: Mapping[str, Sequence[Path]]) -> list[StepCost]:
     """Sum up the tasks of each step, in the order given.
 
     Args:
-        notes: by step the files that `components.metrics.publish` wrote for its tasks.
+        notes: by step the files that `components.metrics.publish` wrote for its tasks; a step
+            without a task is left out.
 
     Raises:
         ContractError: a file is missing.
         KeyError: a file does not say what its task took.
     """
-    return [_sum(step, [read_json(file) for file in files]) for step, files in notes.items()]
+    return [
+        _sum(step, [read_json(file) for file in files]) for step, files in notes.items() if files
+    ]
 
 
 def _sum(step: str, tasks: Sequence[Mapping[str, Any]]) -> StepCost:

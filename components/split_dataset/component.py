@@ -38,6 +38,7 @@ def split_dataset(
     """
     from pathlib import Path
 
+    from components.metrics import publish
     from components.split_dataset.assign import SplitOptions
     from components.split_dataset.split import split_dataset
     from components.split_dataset.summary import markdown_of, metrics_of
@@ -52,6 +53,5 @@ def split_dataset(
         audit=Path(audit.path),
         pictures=pictures,
     )
-    for name, value in metrics_of(findings).items():
-        metrics.log_metric(name, value)
+    publish(metrics, metrics_of(findings))
     Path(summary.path).write_text(markdown_of(findings), encoding="utf-8")

@@ -37,21 +37,9 @@ def train_model(
     """
     from pathlib import Path
 
-    from components.artifacts import read_json
-    from components.evaluation.summary import summarise
-    from components.metrics import flat_numbers
-    from components.model_directory import CONFUSION_FILE, EVALUATION_FILE
+    from components.shown_model import show_model
     from components.train_model.train import Recipe, train_model
 
-    output = Path(model.path)
     recipe = Recipe(backbone, epochs, seed, crop, frames_per_second, target_fpir)
-    measured = train_model(Path(dataset.path), Path(exported.path), recipe, output)
-    model.metadata.update(backbone=backbone, status=measured["status"])
-    Path(summary.path).write_text(summarise(measured), encoding="utf-8")
-    for name, value in flat_numbers(measured):
-        metrics.log_metric(name, value)
-    if measured["status"] == "succeeded":
-        roles = read_json(output / CONFUSION_FILE)["roles"]
-        confusion.log_confusion_matrix(roles["labels"], roles["matrix"])
-        roc = read_json(output / EVALUATION_FILE)["roc"]
-        confusion.log_roc_curve(roc["fmr"], roc["tmr"], roc["threshold"])
+    measured = train_model(Path(dataset.path), Path(exported.path), recipe, Path(model.path))
+    show_model(measured, model, metrics, confusion, summary)

@@ -22,7 +22,7 @@ from components.model_directory import (
     METRICS_FILE,
     STRANGER,
 )
-from components.shipped_model import JUDGED, Deployment, JudgedFrames, ship
+from components.shipped_model import Deployment, ship
 from components.telemetry import step
 from components.train_model.assemble import assemble
 from components.train_model.control import negative_control
@@ -116,7 +116,6 @@ def _train(
     shipped = ship(
         assemble(backbone, head.model),
         dataset_path,
-        _judged(dataset),
         dataset.classes,
         Deployment(recipe.crop, recipe.frames_per_second, recipe.target_fpir),
         directory,
@@ -152,8 +151,15 @@ def _random_split(dataset: Dataset, recipe: Recipe) -> dict[str, Any]:
     """Accuracies of frames had they been split at random: the same training, with the leak."""
     head = _train_head(dataset, dataset.random_split, recipe)
     test = dataset.random_split == Split.TEST
-    labels = _labels(dataset, test, dataset.random_split)
-    return accuracies(decide(labels, _predict(head, dataset, test)))
+    labels = Labels(
+        transaction=dataset.transaction[test],
+        split=dataset.random_split[test],
+        subject=np.unique(dataset.person_id, return_inverse=True)[1][test].astype(np.int32),
+        person=dataset.person[test],
+        role=dataset.role[test],
+    )
+    predicted = head.predict(Picked(dataset.features, np.flatnonzero(test)))
+    return accuracies(decide(labels, Predicted(**predicted)))
 
 
 def _train_head(dataset: Dataset, sides: npt.NDArray[np.str_], recipe: Recipe) -> Head:
@@ -177,30 +183,8 @@ def _control(dataset: Dataset, sides: npt.NDArray[np.str_], recipe: Recipe) -> d
     return negative_control(dataset, sides, train, recipe.seed, recipe.backbone)
 
 
-def _predict(head: Head, dataset: Dataset, mask: npt.NDArray[np.bool_]) -> Predicted:
-    return Predicted(**head.predict(Picked(dataset.features, np.flatnonzero(mask))))
-
-
 def _rows(dataset: Dataset, mask: npt.NDArray[np.bool_]) -> Rows:
     known = mask & (dataset.person != STRANGER)
     clips = len(np.unique(dataset.clip_id[known]))
     features = Picked(dataset.features, np.flatnonzero(known))
     return Rows(features, dataset.person[known], dataset.role[known], clips)
-
-
-def _labels(dataset: Dataset, mask: npt.NDArray[np.bool_], sides: npt.NDArray[np.str_]) -> Labels:
-    """What some frames are. Everybody's number is the same for all backbones of a dataset."""
-    _, subject = np.unique(dataset.person_id, return_inverse=True)
-    return Labels(
-        transaction=dataset.transaction[mask],
-        split=sides[mask],
-        subject=subject[mask].astype(np.int32),
-        person=dataset.person[mask],
-        role=dataset.role[mask],
-    )
-
-
-def _judged(dataset: Dataset) -> JudgedFrames:
-    mask = np.isin(dataset.split, JUDGED)
-    labels = _labels(dataset, mask, dataset.split)
-    return JudgedFrames(labels, dataset.clip_id[mask], dataset.index[mask])

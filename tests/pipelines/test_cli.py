@@ -18,7 +18,17 @@ from pipelines.options import TrainingOptions
 from tests.azurite import PROGRAM
 from tests.registered import aliases, register, write_model
 
-COMMANDS = ("demo", "synthesize", "run", "forget", "promote", "rollback", "audit", "compile")
+COMMANDS = (
+    "demo",
+    "synthesize",
+    "run",
+    "fine-tune",
+    "forget",
+    "promote",
+    "rollback",
+    "audit",
+    "compile",
+)
 
 
 def call(monkeypatch, capsys, *arguments):

@@ -24,6 +24,7 @@ from components.pseudonyms import hide
 from components.registry import CHAMPION, MODEL_NAME, fetch_model
 from pipelines import cli
 from pipelines.forget import RECEIPTS, Request, find_traces, forget, receipts_of
+from pipelines.local import CHECKPOINTS
 from tests.registered import aliases, register
 
 PERSON, OTHER = "p-1", "p-2"
@@ -282,8 +283,11 @@ def test_frames_of_nobody_knows_whom_go(request_, output):
 def test_what_a_killed_run_left_behind_goes(request_, output):
     (output / ".champion.1234abcd.partial").mkdir()
     (output / ".rejects.csv.1234abcd.partial").write_text("x")
+    (output / CHECKPOINTS).mkdir()
+    (output / CHECKPOINTS / "1234abcd.checkpoint").write_text("x")
     run(request_)
     assert not list(output.glob(".*.partial"))
+    assert not (output / CHECKPOINTS).exists()
 
 
 def test_clips_whose_ids_only_a_kept_run_knows_lead_to_their_models(

@@ -71,8 +71,8 @@ SHOWN = {
     "embed-frames": {"metrics": "Metrics"},
     "split-dataset": {"summary": "Markdown", "metrics": "Metrics"},
     "train-model": {
-        "metrics": "Metrics",
         "confusion": "ClassificationMetrics",
+        "metrics": "Metrics",
         "summary": "Markdown",
     },
     "compare-models": {"report": "HTML", "summary": "Markdown", "metrics": "Metrics"},

