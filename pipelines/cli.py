@@ -49,13 +49,8 @@ Backbones = Annotated[str, typer.Option(**FIELDS["backbones"].metadata)]
 Seed = Annotated[int, typer.Option(min=0, help="Of everything random.")]
 Output = Annotated[Path, typer.Option(help="Folder for the results.")]
 Registry = Annotated[str, typer.Option(help="MLflow URI.", show_default="SQLite in runs/registry")]
-<<<<<<< HEAD
 Keep = Annotated[bool, typer.Option("--keep", help="Keep frames and features (they show faces).")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-=======
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-Keep = Annotated[bool, typer.Option("--keep", help="Keep frames and features (they show faces).")]
->>>>>>> registry
 
 
 class DemoSource(enum.StrEnum):
