@@ -12,8 +12,9 @@ from components.compare_models.preference import Prefer
 from components.compare_models.report import render_report
 from components.compare_models.summary import summarize
 from components.contracts import AUDIT_FILE, LEADERBOARD_FILE
+from components.edge.model import measure_together
 from components.errors import ContractError
-from components.model_directory import METRICS_FILE
+from components.model_directory import EDGE_MODEL_FILE, METRICS_FILE
 from components.telemetry import step
 
 if TYPE_CHECKING:
@@ -65,9 +66,18 @@ def compare_models(
         ContractError: every model failed or none could be tested; the message says why each.
     """
     with step("compare_models") as progress:
-        progress.expect(3, "outputs")
-        board = make_leaderboard(models, read_json(audit / AUDIT_FILE), prefer)
-        by_name = {read_json(model / METRICS_FILE)["name"]: model for model in models}
+        progress.expect(4, "phases")
+        metrics = {model: read_json(model / METRICS_FILE) for model in models}
+        by_name = {found["name"]: model for model, found in metrics.items()}
+        latencies = measure_together(
+            {
+                found["name"]: model / EDGE_MODEL_FILE
+                for model, found in metrics.items()
+                if found["status"] == "succeeded"
+            }
+        )
+        progress.advance()
+        board = make_leaderboard(models, read_json(audit / AUDIT_FILE), prefer, latencies)
         with atomic_file(outputs.leaderboard) as path:
             write_json(path, board)
         with atomic_file(outputs.summary) as path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from operator import itemgetter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from components.artifacts import read_json
@@ -12,7 +13,7 @@ from components.errors import ContractError
 from components.model_directory import METRICS_FILE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 SCHEMA_VERSION: Final = 2
@@ -55,7 +56,10 @@ NOT_RANKED: Final = (
 
 
 def make_leaderboard(
-    models: Iterable[Path], audit: dict[str, Any], prefer: str = Prefer.LATENCY
+    models: Iterable[Path],
+    audit: dict[str, Any],
+    prefer: str = Prefer.LATENCY,
+    latencies: Mapping[str, dict[str, float]] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Read the models' metrics into one leaderboard.
 
@@ -63,6 +67,8 @@ def make_leaderboard(
         models: directories that train_model wrote, in any order.
         audit: what split_dataset found.
         prefer: what is wanted of the models that are tied, a `Prefer`.
+        latencies: of models by name, where they were measured against each other; of others that of
+            their metrics stands.
 
     Returns:
         The leaderboard, as leaderboard.schema.json describes it. `champion` is null where every
@@ -75,6 +81,9 @@ def make_leaderboard(
     folders = list(models)
     rows = [read_json(model / METRICS_FILE) for model in folders]
     by_name = dict(zip(map(itemgetter("name"), rows), folders, strict=True))
+    for row in rows:
+        if row["name"] in latencies:
+            row["latency_ms"] = latencies[row["name"]]
     if not rows:
         raise ContractError("there is no model to compare: name at least one backbone")
     if len(by_name) != len(rows):

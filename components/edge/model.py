@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from components.errors import ContractError
+from components.model_directory import FRAME_SIZE
 from components.quiet import quiet
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import numpy.typing as npt
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 LATENCY_RUNS: Final = 100
 LATENCY_SECONDS: Final = 10.0
 WARM_UP_RUNS: Final = 3
+TURNS: Final = 4
+SECONDS_A_TURN: Final = 1.0
 OUTPUTS: Final = ("person", "role")
 
 
@@ -81,19 +85,45 @@ class EdgeModel:
 
 def measure_latency(edge: EdgeModel, images: Images) -> dict[str, float]:
     """Milliseconds of one image: p50 and p99 of at most LATENCY_RUNS in LATENCY_SECONDS."""
-    for _ in range(WARM_UP_RUNS):
-        edge(images[0])
-    started, times = time.perf_counter(), []
-    for run in range(LATENCY_RUNS):
-        begin = time.perf_counter()
-        edge(images[run % len(images)])
-        times.append(time.perf_counter() - begin)
-        if time.perf_counter() - started > LATENCY_SECONDS:
-            break
-    return percentiles_ms(times)
+    return percentiles_ms(_time(edge, images, LATENCY_RUNS, LATENCY_SECONDS))
+
+
+def measure_together(models: Mapping[str, Path]) -> dict[str, dict[str, float]]:
+    """Measure models against each other: in turns, so that whatever else runs disturbs all alike.
+
+    What each measured by itself depends on who its neighbours were just then. One model is in
+    memory at a time; it is asked about noise, as the time does not depend on the picture.
+
+    Args:
+        models: the .tflite files by name.
+
+    Returns:
+        Milliseconds of one image on one thread by name: p50 and p99.
+    """
+    image = np.random.default_rng(0).integers(0, 256, (FRAME_SIZE, FRAME_SIZE, 3), np.uint8)
+    times: dict[str, list[float]] = {name: [] for name in models}
+    for _ in range(TURNS):
+        for name, path in models.items():
+            edge = EdgeModel(path)
+            times[name] += _time(edge, image[None], LATENCY_RUNS // TURNS, SECONDS_A_TURN)
+    return {name: percentiles_ms(taken) for name, taken in times.items()}
 
 
 def percentiles_ms(seconds: list[float]) -> dict[str, float]:
     """Return p50 and p99 of durations, in milliseconds."""
     p50, p99 = np.percentile(seconds, [50, 99]) * 1000
     return {"p50": round(float(p50), 3), "p99": round(float(p99), 3)}
+
+
+def _time(edge: EdgeModel, images: Images, runs: int, seconds: float) -> list[float]:
+    """Seconds of each of up to `runs` images [n, ...], one after the other."""
+    for _ in range(WARM_UP_RUNS):
+        edge(images[0])
+    started, times = time.perf_counter(), []
+    for run in range(runs):
+        begin = time.perf_counter()
+        edge(images[run % len(images)])
+        times.append(time.perf_counter() - begin)
+        if time.perf_counter() - started > seconds:
+            break
+    return times

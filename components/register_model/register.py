@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from components.artifacts import atomic_directory, read_json, sha256_of, write_json
 from components.champions import FAILED, PASSED, crown
 from components.contracts import AUDIT_FILE, SOURCE_FILE
+from components.edge.model import measure_together
 from components.model_directory import (
     CLASSES_FILE,
+    EDGE_MODEL_FILE,
     EVALUATION_FILE,
     GATE_FILE,
     LINEAGE_FILE,
@@ -88,8 +90,11 @@ def register_model(
         verify_model(champion)
         shutil.copytree(champion, directory, dirs_exist_ok=True)
         comparison = compare_with_champion(champion, dataset, exported, champion_version(registry))
-        findings = read_json(audit / AUDIT_FILE)
-        verdict = decide(read_json(champion / METRICS_FILE), findings, limits, comparison)
+        findings, metrics = read_json(audit / AUDIT_FILE), read_json(champion / METRICS_FILE)
+        # Anew: while it was trained, others were, too.
+        latency = measure_together({metrics["name"]: champion / EDGE_MODEL_FILE})
+        metrics["latency_ms"] = latency[metrics["name"]]
+        verdict = decide(metrics, findings, limits, comparison)
         progress.advance()
         source = read_json(audit / SOURCE_FILE)
         _write_papers(directory, findings, source, verdict)

@@ -24,6 +24,7 @@ from components.intervals import upper_bound, wilson
 from components.model_directory import (
     CONFUSION_FILE,
     CURVES_FILE,
+    EDGE_MODEL_FILE,
     EVALUATION_FILE,
     LINEAGE_FILE,
     METRICS_FILE,
@@ -32,6 +33,7 @@ from components.model_directory import (
     TRANSACTIONS_FILE,
 )
 from components.parquet import write_table
+from tests.tiny_model import tiny_tflite
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -194,6 +196,7 @@ def write_model(
         write_json(folder / LINEAGE_FILE, {"sha256": {}})
         return folder
     (folder / MODEL_FILE).write_bytes(metrics["name"].encode())
+    (folder / EDGE_MODEL_FILE).write_bytes(tiny_tflite())
     score = metrics["transaction"]
     right = round(score["n"] * (score["identity_accuracy"] or 0))
     wrong = range(right, score["n"]) if wrong is None else wrong

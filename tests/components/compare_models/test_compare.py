@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from components.artifacts import read_json
+from components.compare_models import compare as compare_module
 from components.compare_models.compare import Outputs, compare_models
 from components.compare_models.formats import THIN
 from components.contracts import LEADERBOARD_FILE
@@ -19,6 +20,12 @@ from tests.components.compare_models.finished_run import (
     write_costs,
     write_model,
 )
+
+
+@pytest.fixture(autouse=True)
+def _own_latencies(monkeypatch):
+    """Each model's own latency stands: that they are measured anew is in test_component.py."""
+    monkeypatch.setattr(compare_module, "measure_together", lambda _: {})
 
 
 def outputs(tmp_path):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from kfp import dsl
 
+from components.artifacts import read_json
 from components.compare_models.component import compare_models
 from tests.components.compare_models.finished_run import (
     BY_SESSION,
@@ -60,6 +61,11 @@ def test_it_shows_the_report_the_leaderboard_and_the_metrics_of_the_champion(run
     assert text_of(outputs["summary"]).startswith("# A is the champion")
     assert outputs["metrics"].metadata["transaction.identity_accuracy"] == 0.95
     assert outputs["metrics"].metadata["step.seconds"] > 0
+
+
+def test_latencies_are_measured_anew(run):
+    board = read_json(Path(run()[1]["leaderboard"].path))
+    assert board["models"][0]["latency_ms"]["p50"] != succeeded("A")["latency_ms"]["p50"]
 
 
 def test_the_report_says_what_the_steps_before_it_took(run):

@@ -147,3 +147,16 @@ def test_the_schema_refuses_what_is_no_leaderboard(tmp_path, mutate):
 
 def test_the_schema_itself_is_valid():
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+def test_latencies_that_were_measured_together_take_the_place_of_each_model_s_own(tmp_path):
+    rows = [succeeded("A", p50=1.0), succeeded("B", p50=2.0), succeeded("C", p50=3.0)]
+    folders = [write_model(tmp_path / row["name"], row) for row in rows]
+    measured = {"A": {"p50": 9.0, "p99": 9.5}, "B": {"p50": 4.0, "p99": 5.0}}
+    board = make_leaderboard(folders, {"protocol": BY_SESSION}, latencies=measured)
+    assert {row["name"]: row["latency_ms"]["p50"] for row in board["models"]} == {
+        "A": 9.0,
+        "B": 4.0,
+        "C": 3.0,
+    }
+    assert board["champion"] == "C"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from components.edge.model import EdgeModel, measure_latency
+from components.edge import model as model_module
+from components.edge.model import TURNS, EdgeModel, measure_latency, measure_together
 from components.errors import ContractError
 from components.head import installed_detector
 from tests.tiny_model import COLOURS, PEOPLE, plain_frame, tiny_tflite
@@ -58,3 +59,19 @@ def test_what_libraries_print_stays_off_the_terminal(
 def test_half_of_the_runs_are_no_slower_than_the_slowest_hundredth(edge: EdgeModel) -> None:
     latency = measure_latency(edge, np.zeros((2, 224, 224, 3), np.uint8))
     assert 0 < latency["p50"] <= latency["p99"]
+
+
+def test_models_are_measured_in_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    class Watched(EdgeModel):
+        def __init__(self, path: Path) -> None:
+            asked.append(path.stem)
+            super().__init__(path)
+
+    monkeypatch.setattr(model_module, "EdgeModel", Watched)
+    for name in "ab":
+        (tmp_path / f"{name}.tflite").write_bytes(tiny_tflite())
+    found = measure_together({name: tmp_path / f"{name}.tflite" for name in "ab"})
+    assert asked == ["a", "b"] * TURNS
+    assert all(0 < each["p50"] <= each["p99"] for each in found.values())

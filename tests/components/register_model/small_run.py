@@ -31,6 +31,7 @@ from components.parquet import read_table, write_table
 from components.split_dataset.assign import SplitOptions
 from components.split_dataset.split import split_dataset
 from tests.shards import BACKBONE, DIMENSION, _vector, people, write_shards
+from tests.tiny_model import tiny_tflite
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +77,7 @@ class SmallRun:
         """The new model: it gets all but the first `wrong` test transactions right."""
         folder = self.folder / name
         folder.mkdir()
-        (folder / EDGE_MODEL_FILE).write_bytes(b"weights")
+        (folder / EDGE_MODEL_FILE).write_bytes(tiny_tflite())
         self.classes.write(folder / CLASSES_FILE)
         rows = [
             {

@@ -97,7 +97,7 @@ def test_a_model_that_fails_is_challenger_and_says_why_and_the_champion_stays(
 ):
     register(small.write_model("first"))
     small.write_reigning()
-    strict = Limits(min_accuracy=0.95, max_fpir=0.1, max_latency_ms=1, max_size_mb=1)
+    strict = Limits(min_accuracy=0.95, max_fpir=0.1, max_latency_ms=0, max_size_mb=1)
     metrics = {"negative_control": {"identity_accuracy": 0.9, "chance": 0.1, "passed": False}}
     version = register(small.write_model("second", wrong=8, **metrics), strict)
     assert aliases(registry) == {"champion": "1", "challenger": version}
