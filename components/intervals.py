@@ -46,18 +46,19 @@ def upper_bound(errors: int, n: int) -> float:
     Without an error 3/n, which is too large rather than too small (Hanley and Lippman-Hand, If
     Nothing Goes Wrong, Is Everything All Right?, JAMA 249(13), 1983); otherwise the exact one
     (Clopper and Pearson, The Use of Confidence or Fiducial Limits Illustrated in the Case of the
-    Binomial, Biometrika 26(4), 1934).
+    Binomial, Biometrika 26(4), 1934), but never less than without an error.
 
     Raises:
         ValueError: there was no trial, so that nothing can be said.
     """
     if n < 1:
         raise ValueError("a rate of no trials has no bound")
+    without = min(1.0, 3 / n)
     if errors == 0:
-        return min(1.0, 3 / n)
+        return without
     if errors >= n:
         return 1.0
-    return float(scipy.special.betaincinv(errors + 1, n - errors, CONFIDENCE))
+    return max(without, float(scipy.special.betaincinv(errors + 1, n - errors, CONFIDENCE)))
 
 
 def bootstrap_interval(

@@ -11,6 +11,7 @@ TensorFlow is imported only by what loads a model: a robot has none.
 from __future__ import annotations
 
 import zipfile
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from components.artifacts import digests_of, read_json, verify_digests, write_json
@@ -27,6 +28,7 @@ UNSAFE_SUFFIXES: Final = frozenset(
 )
 """Of pickles, and of HDF5, which Keras loads without its safe mode."""
 
+_HEAD: Final = "head"
 _MEMBERS: Final = {"metadata.json", "config.json", "model.weights.h5"}
 """What Keras writes for a model of its own layers; others would bring assets."""
 
@@ -92,19 +94,26 @@ def load_model(directory: Path) -> keras.Model:
         raise TrustError(f"{MODEL_FILE} cannot be loaded in Keras' safe mode: {error}") from error
 
 
-def take_apart(model: keras.Model) -> tuple[keras.Model, keras.Model]:
-    """The backbone (pixels to features) and the head (features to probabilities) of a model.
+@dataclass(frozen=True)
+class Parts:
+    """A model of pixels, taken apart: its backbone, and the head behind it."""
+
+    backbone: keras.Model
+    head: keras.Model
+
+
+def parts_of(model: keras.Model) -> Parts:
+    """Find backbone and head.
 
     Raises:
-        ContractError: it does not consist of these two.
+        ContractError: it is not a backbone and a head, each a model of its own.
     """
     import keras  # noqa: PLC0415 - slow
 
-    parts = [layer for layer in model.layers if isinstance(layer, keras.Model)]
-    if len(parts) != 2:
-        raise ContractError(f"the model has {len(parts)} parts, not a backbone and a head")
-    backbone, head = parts
-    return backbone, head
+    models = [layer for layer in model.layers if isinstance(layer, keras.Model)]
+    if len(models) != 2 or models[1].name != _HEAD:
+        raise ContractError("the model is not a backbone with a head behind it")
+    return Parts(*models)
 
 
 def _suffix(name: str) -> str:

@@ -152,7 +152,7 @@ def _write_openvino_if_installed(model: keras.Model, directory: Path) -> None:
     if importlib.util.find_spec("openvino"):
         _write_openvino(model, directory / OPENVINO_FILE)
     else:
-        log.warning("OpenVINO is not installed: %s is for Keras alone", directory.name)
+        log.warning("OpenVINO is not installed: %s is exported for Keras alone", directory.name)
 
 
 def _write_openvino(model: keras.Model, path: Path) -> None:

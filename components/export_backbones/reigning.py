@@ -16,7 +16,7 @@ from components.errors import ContractError, DigestError, TrustError
 from components.exported_backbones import HEAD_FILE, KERAS_FILE, ExportedBackbone, Status
 from components.model_directory import CLASSES_FILE, FRAME_SIZE, LINEAGE_FILE
 from components.registry import champion_version, fetch_model
-from components.trusted_model import load_model, take_apart
+from components.trusted_model import load_model, parts_of
 
 if TYPE_CHECKING:
     import keras
@@ -73,7 +73,8 @@ def take_reigning(registry: str, directory: Path) -> Reigning | None:
 
 
 def _take_apart(model: Path, version: str, directory: Path) -> Reigning:
-    backbone, head = take_apart(load_model(model))
+    parts = parts_of(load_model(model))
+    backbone, head = parts.backbone, parts.head
     weights = read_json(model / LINEAGE_FILE)["parameters"]["weights"]
     directory.mkdir()
     backbone.save(directory / KERAS_FILE)

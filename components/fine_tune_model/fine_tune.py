@@ -38,6 +38,7 @@ from components.model_directory import (
 )
 from components.shipped_model import Deployment, ship
 from components.telemetry import step
+from components.trusted_model import load_model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -162,7 +163,7 @@ def _train(task: _Task) -> tuple[keras.Model, Place]:
     keras.utils.set_random_seed(task.plan.seed)
     tf.config.experimental.enable_op_determinism()
     with strategy_of(task.setup).scope():
-        model = keras.saving.load_model(task.start / MODEL_FILE, safe_mode=True)
+        model = load_model(task.start)
         training = Training(model, task.pictures, task.plan, task.setup, task.checkpoint)
         found = training.run(task.progress)
     return keras.Model(model.inputs, model.output, name=model.name), found

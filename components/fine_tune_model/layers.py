@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import keras
@@ -15,27 +14,6 @@ if TYPE_CHECKING:
 
 ALL: Final = "all"
 _BYTES: Final = 4
-_HEAD: Final = "head"
-
-
-@dataclass(frozen=True)
-class Parts:
-    """A model of pixels, taken apart: its backbone, and the head behind it."""
-
-    backbone: keras.Model
-    head: keras.Model
-
-
-def parts_of(model: keras.Model) -> Parts:
-    """Find backbone and head.
-
-    Raises:
-        ContractError: it is not a backbone and a head, each a model of its own.
-    """
-    models = [layer for layer in model.layers if isinstance(layer, keras.Model)]
-    if len(models) != 2 or models[1].name != _HEAD:
-        raise ContractError("the model to fine-tune is not a backbone with a head behind it")
-    return Parts(*models)
 
 
 def leaves(model: keras.Model) -> Iterator[keras.layers.Layer]:

@@ -14,10 +14,11 @@ import numpy as np
 from components.contracts import Split
 from components.errors import BackboneError, ContractError
 from components.fine_tune_model.devices import MIXED, Setup
-from components.fine_tune_model.layers import bytes_a_frame, parts_of, set_policy, set_trainable
+from components.fine_tune_model.layers import bytes_a_frame, set_policy, set_trainable
 from components.fine_tune_model.pictures import shuffled
 from components.fine_tune_model.stream import Order, batches
 from components.memory import rows_that_fit
+from components.trusted_model import parts_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

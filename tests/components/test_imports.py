@@ -19,9 +19,13 @@ HEAVY = {
 WITH_TENSORFLOW = {"train_model", "fine_tune_model"}
 """Everything that such a step does is done in TensorFlow, in one process, so once a task."""
 
+MLFLOW = {"mlflow", "scipy", "pandas"}
+"""The last two are MLflow's own."""
+
 ALSO = {
     "compare_models": {"scipy"},
-    "register_model": {"mlflow", "scipy", "pandas"},  # the last two are MLflow's own
+    "register_model": MLFLOW,
+    "notify": MLFLOW,  # it asks the registry what became of the model
 }
 """What a step needs of HEAVY; the others need none of it."""
 

@@ -17,7 +17,7 @@ from components.artifacts import digests_of, write_json
 from components.errors import ContractError, DigestError, TrustError
 from components.model_directory import LINEAGE_FILE, MANIFEST_FILE, MODEL_FILE, SIGNATURE_FILE
 from components.train_model.assemble import assemble
-from components.trusted_model import load_model, take_apart, verify_model, write_manifest
+from components.trusted_model import load_model, parts_of, verify_model, write_manifest
 from tests.tiny_models import DIMENSION, PIXELS, make_backbone, make_head
 
 
@@ -42,16 +42,16 @@ def write(folder, content):
 
 
 def test_a_model_that_is_as_it_was_written_is_loaded_and_comes_apart(directory):
-    backbone, head = take_apart(load_model(directory))
+    parts = parts_of(load_model(directory))
     picture = np.zeros((1, *PIXELS), np.uint8)
-    features = backbone.predict(picture, verbose=0)
+    features = parts.backbone.predict(picture, verbose=0)
     assert features.shape == (1, DIMENSION)
-    assert set(head.predict(features, verbose=0)) == {"person", "role"}
+    assert set(parts.head.predict(features, verbose=0)) == {"person", "role"}
 
 
 def test_a_model_of_one_piece_does_not_come_apart():
-    with pytest.raises(ContractError, match="a backbone and a head"):
-        take_apart(make_head())
+    with pytest.raises(ContractError, match="a backbone with a head"):
+        parts_of(make_head())
 
 
 def test_a_changed_file_is_not_loaded(directory):

@@ -353,7 +353,7 @@ def test_a_within_session_result_is_marked_wherever_it_shows(render):
     for heading in re.findall(r"<h2.*?</h2>", html):
         scores = not re.search(f'id="({WITHOUT_SCORES})"', heading)
         assert (OPTIMISTIC in heading) == scores, heading
-    assert "10 of 10 people have one session only" in page.words
+    assert "10 of 10 people are tested on a later part of the session" in page.words
     assert "Honest split within-session (optimistic)" in page.words
     assert f"latency, {OPTIMISTIC}</title>" in html
 

@@ -25,7 +25,6 @@ from components.fine_tune_model.fine_tune import fine_tune_model, name_of
 from components.fine_tune_model.layers import (
     bytes_a_frame,
     leaves,
-    parts_of,
     set_policy,
     set_trainable,
 )
@@ -45,6 +44,7 @@ from components.model_directory import (
     TRANSACTIONS_FILE,
 )
 from components.telemetry import Progress
+from components.trusted_model import parts_of
 from tests.pictures import write_dataset, write_start
 
 PLAN = Plan("all", epochs=2, learning_rate=3e-3, seed=0, checkpoint_every=3)
