@@ -386,13 +386,13 @@ def _settle(model: keras.Model, seed: int) -> None:
     before = [layer.momentum for layer in layers]
     for layer in layers:
         layer.momentum = 0.0  # what it has seen last, and nothing of what it started with
-    model(_patterns(model.input_shape[1], seed), training=True)
+    model(draw_patterns(model.input_shape[1], seed), training=True)
     for layer, momentum in zip(layers, before, strict=True):
         layer.momentum = momentum
 
 
-def _patterns(size: int, seed: int) -> NDArray[np.uint8]:
-    """Noise of every scale, uint8 [PATTERNS, size, size, 3].
+def draw_patterns(size: int, seed: int) -> NDArray[np.uint8]:
+    """Noise of every scale, as pictures have it, uint8 RGB [PATTERNS, size, size, 3].
 
     It has more contrast than pictures have, as squeeze-and-excitation amplifies without end what is
     stronger than what its batch normalisations were settled on.

@@ -12,7 +12,6 @@ import hashlib
 import heapq
 import itertools
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -21,13 +20,11 @@ import numpy as np
 import pyarrow as pa
 
 from components.contracts import FRAME_INDEX, FRAMES
-from components.cpus import usable_cpus
 from components.errors import ContractError
 from components.model_directory import FRAME_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from concurrent.futures import Executor
 
     import pyarrow.parquet as pq
     from numpy.typing import NDArray
@@ -109,10 +106,7 @@ def spool_frames(file: pq.ParquetFile, samples: Samples) -> Iterator[Block]:
     """
     order = _Order()
     # Beside nothing of the run, and without a name: it is gone with the process, however that ends.
-    with (
-        tempfile.TemporaryFile(prefix="rollcall-frames-") as spool,
-        ThreadPoolExecutor(usable_cpus()) as threads,  # OpenCV lets go of Python while it decodes
-    ):
+    with tempfile.TemporaryFile(prefix="rollcall-frames-") as spool:
         batches: list[pa.RecordBatch] = []
         rows = total = 0
         for batch in file.iter_batches(batch_size=BATCH_FRAMES):
@@ -122,7 +116,7 @@ def spool_frames(file: pq.ParquetFile, samples: Samples) -> Iterator[Block]:
                 spool.seek(0)
             order.check(batch)
             samples.offer(batch, total)
-            _decode(batch, spool, threads)
+            _decode(batch, spool)
             batches.append(batch.select(FRAME_INDEX.names))
             rows, total = rows + len(batch), total + len(batch)
         if batches:
@@ -145,20 +139,16 @@ def _clips(clip_ids: pa.ChunkedArray) -> list[tuple[int, int]]:
     ]
 
 
-def _decode(batch: pa.RecordBatch, spool: IO[bytes], threads: Executor) -> None:
-    columns = (batch[name] for name in ("clip_id", "index", "jpeg"))
-    for pixels in threads.map(_picture, *columns):
+def _decode(batch: pa.RecordBatch, spool: IO[bytes]) -> None:
+    for row, jpeg in enumerate(batch["jpeg"]):
+        data = np.frombuffer(jpeg.as_buffer(), np.uint8)
+        pixels: Any = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if len(data) else None
+        if pixels is None or pixels.shape != (FRAME_SIZE, FRAME_SIZE, 3):
+            raise ContractError(
+                f"frame {batch['index'][row]} of clip {batch['clip_id'][row]} is no JPEG of "
+                f"{FRAME_SIZE} x {FRAME_SIZE}"
+            )
         spool.write(pixels.data)
-
-
-def _picture(clip_id: pa.Scalar, index: pa.Scalar, jpeg: pa.Scalar) -> NDArray[np.uint8]:
-    data = np.frombuffer(jpeg.as_buffer(), np.uint8)
-    pixels: Any = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if len(data) else None
-    if pixels is None or pixels.shape != (FRAME_SIZE, FRAME_SIZE, 3):
-        raise ContractError(
-            f"frame {index} of clip {clip_id} is no JPEG of {FRAME_SIZE} x {FRAME_SIZE}"
-        )
-    return np.asarray(pixels, np.uint8)
 
 
 class _Order:

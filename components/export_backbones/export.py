@@ -14,7 +14,7 @@ import numpy as np
 
 from components import telemetry
 from components.artifacts import atomic_directory
-from components.backbones import Weights, build_backbone, find_backbone, find_weights
+from components.backbones import Weights, build_backbone, draw_patterns, find_backbone, find_weights
 from components.errors import BackboneError
 from components.exported_backbones import (
     KERAS_FILE,
@@ -179,7 +179,7 @@ def _write_openvino(model: keras.Model, path: Path) -> None:
     converted.outputs[0].set_names({"features"})
     openvino.save_model(converted, path, compress_to_fp16=False)
 
-    pixels = np.random.default_rng(0).integers(0, 256, (1, *PIXELS_SHAPE), dtype=np.uint8)
+    pixels = draw_patterns(FRAME_SIZE, seed=1)[:1]
     expected = function(tf.constant(pixels)).numpy()
     compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     features = compiled(pixels)[0]

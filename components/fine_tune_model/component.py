@@ -37,9 +37,12 @@ def fine_tune_model(
     """
     from pathlib import Path
 
+    from components.lean_keras import load_keras
+    from components.shown_model import show_model
+
+    load_keras()  # before the modules that import it by name
     from components.fine_tune_model.fine_tune import fine_tune_model
     from components.fine_tune_model.training import Plan
-    from components.shown_model import show_model
 
     plan = Plan(depth, epochs, learning_rate, seed, checkpoint_every)
     measured = fine_tune_model(
