@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from components.markdown import table
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -52,24 +54,24 @@ def _rates(metrics: Mapping[str, Any]) -> list[str]:
         "threshold": [_threshold(each["open_set"]) for each in found],
         "trials of known people": [str(each["n"]) for each in found],
     }
-    table = [f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items()]
-    return ["| | frames | transactions |", "| --- | --- | --- |", *table]
+    cells = [(name, *measured) for name, measured in rows.items()]
+    return table(("", "frames", "transactions"), cells).splitlines()
 
 
 def _edge(edge: Mapping[str, Any]) -> list[str]:
+    columns = ("edge model", "MB", "ms (p50)", "ms (p99)", "right person, transactions")
     rows = [
-        f"| {name}{' (default)' if name == edge['precision'] else ''} "
-        f"| {each['size_bytes'] / 1e6:.1f} | {each['latency_ms']['p50']:.1f} "
-        f"| {each['latency_ms']['p99']:.1f} | {_percent(each['identity_accuracy'])} |"
+        (
+            f"{name} (default)" if name == edge["precision"] else name,
+            f"{each['size_bytes'] / 1e6:.1f}",
+            f"{each['latency_ms']['p50']:.1f}",
+            f"{each['latency_ms']['p99']:.1f}",
+            _percent(each["identity_accuracy"]),
+        )
         for name, each in edge["precisions"].items()
     ]
-    return [
-        "| edge model | MB | ms (p50) | ms (p99) | right person, transactions |",
-        "| --- | --- | --- | --- | --- |",
-        *rows,
-        "",
-        f"The default is {edge['precision']}: {edge['rule']}.",
-    ]
+    why = f"The default is {edge['precision']}: {edge['rule']}."
+    return [*table(columns, rows).splitlines(), "", why]
 
 
 def _lines(metrics: Mapping[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from components.edge.model import OUTPUTS, percentiles_ms
+from components.evaluation.trials import pool
 from components.head import HeadTracker, head_square
 from components.identify_people.loading import load
 from components.model_directory import Role
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 DEFAULT_WINDOW: Final = 10
 """Frames that are pooled: two seconds at the five frames a second of the default."""
 
-SMALLEST_PROBABILITY: Final = 1e-7
-"""A frame that gives somebody less counts as giving this: 0 would veto all other frames."""
 
 _TIMES_KEPT: Final = 10_000
 
@@ -149,7 +148,12 @@ class Identifier:
         return outputs, box
 
     def _decide(self, frames: Collection[Outputs], time_s: float, box: Region | None) -> Decision:
-        person, role = (pool([frame[name][0] for frame in frames]) for name in OUTPUTS)
+        # As transactions are scored in training, so that the threshold chosen there holds here.
+        together = np.zeros(len(frames), np.intp)
+        person, role = (
+            pool(np.concatenate([frame[name] for frame in frames]), together, 1)[0]
+            for name in OUTPUTS
+        )
         best, known_as = int(person.argmax()), self._loaded.classes
         told = Decision(
             time_s, probability=float(person[best]), frames=len(frames), face=True, box=box
@@ -164,12 +168,3 @@ class Identifier:
             role=likeliest,
             student=likeliest == Role.STUDENT,
         )
-
-
-def pool(frames: list[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
-    """Pool probabilities [n, K] of frames by their mean log-probability, renormalised: [K].
-
-    As transactions are scored in training, so that the threshold chosen there holds here.
-    """
-    pooled = np.exp(np.log(np.maximum(frames, SMALLEST_PROBABILITY)).mean(0))
-    return np.asarray(pooled / pooled.sum(), np.float32)

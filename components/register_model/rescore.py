@@ -23,6 +23,7 @@ from components.contracts import (
     features_schema,
 )
 from components.errors import ContractError
+from components.evaluation.trials import SMALLEST_PROBABILITY
 from components.exported_backbones import HEAD_FILE, REIGNING, Status, read_exported
 from components.intervals import paired_difference
 from components.model_directory import (
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
 FEWEST_PEOPLE: Final = 6
 """Of fewer, not even a difference that all show is one at the 5 % level (sign test: 2 / 2^n)."""
 _BATCH_ROWS: Final = 2048
-_SMALLEST_PROBABILITY: Final = 1e-7
 
 
 def compare_with_champion(
@@ -173,7 +173,7 @@ class Trials:
         logs = np.zeros((len(self.names), len(classes.people)))
         for group, features in self._batches(backbone, exported.dimension or 0):
             frames = head.predict(features, batch_size=_BATCH_ROWS, verbose=0)["person"]
-            np.add.at(logs, group, np.log(np.maximum(frames, _SMALLEST_PROBABILITY)))
+            np.add.at(logs, group, np.log(np.maximum(frames, SMALLEST_PROBABILITY)))
         named = np.asarray(classes.people)[logs.argmax(1)]
         own = np.asarray(Classes.read(self._dataset / CLASSES_FILE).people)[self.person]
         return np.asarray(named == own, np.float64)

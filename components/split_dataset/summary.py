@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from components.markdown import table
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -33,18 +35,10 @@ def markdown_of(findings: Mapping[str, Any]) -> str:
     ]
     removed = findings["near_duplicates_removed"]
     verdict = "the step fails on any" if findings["enforced"] else "shown only: the leak is wanted"
-    return "\n".join(
-        [
-            f"# Split: {protocol['name']}{_mark(protocol)}",
-            "",
-            *_table(("side", *_COUNTS), [(side, *_values(counts)) for side, counts in rows]),
-            "",
-            f"Frames in gaps: {protocol['gap_frames']}; near-duplicates taken out: {removed}.",
-            "",
-            *_table((f"check ({verdict})", "found"), list(findings["checks"].items())),
-            "",
-        ]
-    )
+    sides = table(("side", *_COUNTS), [(side, *_values(counts)) for side, counts in rows])
+    checks = table((f"check ({verdict})", "found"), list(findings["checks"].items()))
+    left_out = f"Frames in gaps: {protocol['gap_frames']}; near-duplicates taken out: {removed}."
+    return f"# Split: {protocol['name']}{_mark(protocol)}\n\n{sides}\n{left_out}\n\n{checks}"
 
 
 def _mark(protocol: Mapping[str, Any]) -> str:
@@ -55,8 +49,3 @@ def _mark(protocol: Mapping[str, Any]) -> str:
 
 def _values(counts: Mapping[str, int]) -> list[int]:
     return [counts[name] for name in _COUNTS]
-
-
-def _table(head: tuple[str, ...], rows: list[tuple[Any, ...]]) -> list[str]:
-    lines = [head, ("---", *("---:" for _ in head[1:])), *rows]
-    return ["| " + " | ".join(map(str, line)) + " |" for line in lines]

@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from components.extract_frames.decode import ClipDecoder
 from components.head import MAX_REUSED_S, HeadDetector, HeadTracker
 from components.identify_people import Identifier
-from components.identify_people.identifier import pool
 from components.identify_people.inputs import clip_views
 from components.model_directory import Crop
 from components.synthesize_cohort import CohortOptions, synthesize_cohort
@@ -162,22 +159,3 @@ def test_the_model_sees_what_it_would_have_been_trained_on(tmp_path: Path, crop:
     for frame, image in zip(trained_on, seen, strict=True):
         jpeg = cv2.imdecode(np.frombuffer(frame.jpeg, np.uint8), cv2.IMREAD_COLOR_RGB)
         assert np.abs(jpeg.astype(int) - image).mean() < 3
-
-
-class TestPool:
-    def test_is_the_renormalised_geometric_mean(self) -> None:
-        frames = [np.array([0.8, 0.2], np.float32), np.array([0.2, 0.8], np.float32)]
-        assert pool([frames[0]]) == pytest.approx([0.8, 0.2])
-        assert pool(frames) == pytest.approx([0.5, 0.5])
-        # sqrt(0.8 * 0.5) against sqrt(0.2 * 0.5): two to one
-        assert pool([frames[0], np.array([0.5, 0.5], np.float32)]) == pytest.approx([2 / 3, 1 / 3])
-
-    def test_lets_no_frame_veto(self) -> None:
-        sure, opposed = np.array([0.9, 0.1], np.float32), np.array([0, 1], np.float32)
-        assert pool([*[sure] * 10, opposed]).argmax() == 0
-
-    @given(st.lists(st.lists(st.floats(0, 1), min_size=3, max_size=3), min_size=1, max_size=20))
-    def test_gives_probabilities(self, rows: list[list[float]]) -> None:
-        pooled = pool([np.array(row, np.float32) for row in rows])
-        assert pooled.sum() == pytest.approx(1, abs=1e-5)
-        assert pooled.min() >= 0

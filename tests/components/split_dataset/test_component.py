@@ -59,7 +59,7 @@ def test_the_summary_is_the_audit_to_read(outputs):
     folder, _ = outputs
     text = (folder / "summary").read_text()
     assert text.startswith("# Split: by_session\n")
-    assert "| strangers_on_both_sides | 0 |" in text
+    assert "strangers\\_on\\_both\\_sides | 0 |" in text
 
 
 def test_the_summary_names_nobody(outputs):
