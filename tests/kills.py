@@ -27,7 +27,7 @@ from components.edge.frames import read_pictures
 from components.edge.model import OUTPUTS
 from components.evaluation.evaluate import evaluate
 from components.evaluation.trials import Predicted
-from components.model_directory import CURVES_FILE, METRICS_FILE, MODEL_FILE
+from components.model_directory import CURVES_FILE, LINEAGE_FILE, METRICS_FILE, MODEL_FILE
 from components.shipped_model import read_judged
 
 if TYPE_CHECKING:
@@ -136,6 +136,12 @@ class Task:
     def told_steps(self) -> list[int]:
         return [int(line) for line in self.steps.read_text().splitlines()]
 
+    def is_done_since(self, began_ns: int) -> bool:
+        """Whether all is written and cleared away, so that a kill came too late to matter."""
+        lineage = self.model / LINEAGE_FILE
+        written = lineage.is_file() and lineage.stat().st_mtime_ns > began_ns
+        return written and not any(self.checkpoints.glob("*.checkpoint"))
+
     def result(self) -> dict[str, Any]:
         """All that has to come out the same: weights, bit by bit, metrics and curves."""
         with zipfile.ZipFile(self.model / MODEL_FILE) as file:
@@ -189,7 +195,7 @@ def finish(task: Task) -> float:
 
 def attempt(task: Task, moment: str, longest: float, chance: random.Random) -> Attempt:
     """Start it, and kill it at a moment."""
-    began, delay = time.monotonic(), chance.uniform(0, longest)
+    began, began_ns, delay = time.monotonic(), time.time_ns(), chance.uniform(0, longest)
     until = {
         ANY_TIME: lambda: time.monotonic() - began > delay,
         CHECKPOINT: lambda: (
@@ -207,7 +213,8 @@ def attempt(task: Task, moment: str, longest: float, chance: random.Random) -> A
         raise RuntimeError(f"the fine-tuning ended with {ended}")
     told = task.told_steps() or [None]
     seconds = round(time.monotonic() - began, 2)
-    return Attempt(moment, seconds, told[0], told[-1], ended_first=ended is not None)
+    done = ended is not None or task.is_done_since(began_ns)
+    return Attempt(moment, seconds, told[0], told[-1], ended_first=done)
 
 
 def make(folder: Path) -> None:
