@@ -52,10 +52,15 @@ def annotate(image: Image, decision: Decision) -> Image:
     right, bottom = round((box.x + box.width) * width), round((box.y + box.height) * height)
     if decision.box is not None:
         cv2.rectangle(drawn, (left, top), (right, bottom), colour, thickness)
-    place = (max(0, left) + 4, max(round(30 * size), top - 6))
-    font = cv2.FONT_HERSHEY_SIMPLEX
-    for shade, weight in (((0, 0, 0), 3 * thickness), (colour, thickness)):
-        cv2.putText(drawn, label(decision), place, font, size, shade, weight, cv2.LINE_AA)
+    # On a plate, not with an outline: a thicker letter is a wider one.
+    font, text = cv2.FONT_HERSHEY_SIMPLEX, label(decision)
+    (across, up), down = cv2.getTextSize(text, font, size, thickness)
+    margin = 3 * thickness
+    x = min(max(0, left), max(0, width - across - 2 * margin))
+    y = max(up + 2 * margin, top - down)
+    plate = (x, y - up - margin), (x + across + 2 * margin, y + down)
+    cv2.rectangle(drawn, *plate, colour, cv2.FILLED)
+    cv2.putText(drawn, text, (x + margin, y), font, size, (0, 0, 0), thickness, cv2.LINE_AA)
     return drawn
 
 
