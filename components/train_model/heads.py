@@ -98,6 +98,7 @@ def train_head(
     epochs: int,
     seed: int,
     backbone: str = "",
+    augmented: Rows | None = None,
 ) -> Head:
     """Train a head.
 
@@ -109,6 +110,9 @@ def train_head(
         epochs: passes over the features at the most; 0 keeps the LDA start.
         seed: of the order of the batches and of what is dropped.
         backbone: whose features they are; no two draw the same from one seed.
+        augmented: the frames to learn from with augmented views of them, for training alone: within
+            a class they are apart in ways in which real frames are not, and LDA would take that for
+            what tells nobody apart.
 
     Raises:
         ValueError: there is no frame to train on.
@@ -125,7 +129,9 @@ def train_head(
     curves.add(trainer.evaluate(train, chunk), trainer.evaluate(judge, chunk))
     generator = generator_for(seed, backbone, "head")
     for epoch in range(1, epochs + 1):
-        curves.add(trainer.epoch(train, batch, generator), trainer.evaluate(judge, chunk))
+        curves.add(
+            trainer.epoch(augmented or train, batch, generator), trainer.evaluate(judge, chunk)
+        )
         if curves.calibration_loss[-1] < curves.calibration_loss[best]:
             best, best_weights = epoch, trainer.weights
         elif epoch - best >= PATIENCE:

@@ -164,8 +164,7 @@ def _random_split(dataset: Dataset, recipe: Recipe) -> dict[str, Any]:
 
 def _train_head(dataset: Dataset, sides: npt.NDArray[np.str_], recipe: Recipe) -> Head:
     train, calibration = (
-        _rows(dataset, sides == side, with_views=side is Split.TRAIN)
-        for side in (Split.TRAIN, Split.CALIBRATION)
+        _rows(dataset, sides == side) for side in (Split.TRAIN, Split.CALIBRATION)
     )
     return train_head(
         train,
@@ -174,6 +173,7 @@ def _train_head(dataset: Dataset, sides: npt.NDArray[np.str_], recipe: Recipe) -
         epochs=recipe.epochs,
         seed=recipe.seed,
         backbone=recipe.backbone,
+        augmented=_rows(dataset, sides == Split.TRAIN, with_views=True),
     )
 
 
@@ -184,7 +184,7 @@ def _control(dataset: Dataset, sides: npt.NDArray[np.str_], recipe: Recipe) -> d
     return negative_control(dataset, sides, train, recipe.seed, recipe.backbone)
 
 
-def _rows(dataset: Dataset, mask: npt.NDArray[np.bool_], *, with_views: bool) -> Rows:
+def _rows(dataset: Dataset, mask: npt.NDArray[np.bool_], *, with_views: bool = False) -> Rows:
     known = mask & (dataset.person != STRANGER)
     clips = len(np.unique(dataset.clip_id[known]))
     rows = frames = np.flatnonzero(known)

@@ -154,3 +154,17 @@ def test_fifty_thousand_frames_of_200_people_are_trained_on_within_two_gigabytes
     write_cohort(tmp_path / "dataset", frames=50_000, people=200, dimension=1280)
     trained = train_within(2**31, tmp_path / "dataset", 1280)
     assert trained == {"frames": 50_000, "epochs": 1, "accuracy": 1.0}
+
+
+def losses(epochs: int, augmented: Rows | None) -> list[float]:
+    judge = rows(1, shift=0.5)
+    head = train_head(rows(0), judge, CLASSES, epochs=epochs, seed=0, augmented=augmented)
+    return head.curves.loss
+
+
+def test_views_leave_the_start_as_it_is():
+    assert losses(0, rows(3, shift=2.0)) == losses(0, None)
+
+
+def test_views_are_learnt_from():
+    assert losses(1, rows(3, shift=2.0))[1] != losses(1, None)[1]
