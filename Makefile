@@ -11,7 +11,8 @@ READY := $(ENVIRONMENT)/.ready
 ROBOT := build/robot
 SCAN := build/scan
 
-.PHONY: help demo test test-backbones test-kills bench-train bench-extract bench-ingest bench-heads lint format scan \
+.PHONY: help demo test test-backbones test-kills bench-train bench-extract bench-ingest bench-heads \
+	scaling-study lint format scan \
 	hostile-table compile-pipeline lock clean
 
 help: ## Say what each target does
@@ -61,6 +62,11 @@ bench-ingest: $(READY) ## Time ingest of 1,000 and 10,000 small clips; prints on
 bench-heads: $(READY) ## Say what the head's LDA start and each part of its training give; prints one JSON line
 	@$(BIN)/python benchmarks/heads.py $(OPTIONS)
 
+WORKERS ?= 1,2,4
+scaling-study: $(READY) ## Time runs with more and more workers, and predict a cluster's (WORKERS=1,2,4 REPEATS=1 WRITE=)
+	@$(BIN)/python -m pipelines.scaling_study --workers $(WORKERS) $(if $(REPEATS),--repeats $(REPEATS)) \
+		$(if $(WRITE),--write) $(OPTIONS)
+
 lint: $(READY) ## Check style, types and the layering of the modules
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -85,6 +91,7 @@ hostile-table: $(READY) ## Say what becomes of every kind of hostile clip (and w
 
 compile-pipeline: $(READY) ## Write the pipelines' YAML to pipelines/compiled/
 	@$(BIN)/rollcall compile
+	@$(BIN)/rollcall compile --target vertex
 
 COMPILE_LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate

@@ -60,6 +60,13 @@ class DemoSource(enum.StrEnum):
     AZURITE = "azurite"
 
 
+class Target(enum.StrEnum):
+    """What runs the pipelines that are compiled."""
+
+    KUBEFLOW = "kubeflow"
+    VERTEX = "vertex"
+
+
 @app.command(epilog="Example: rollcall demo --output runs/demo --source azurite")
 def demo(
     output: Output = Path("runs/demo"),
@@ -250,14 +257,18 @@ def compile_(
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; fail if a file is stale.")
     ] = False,
+    target: Annotated[
+        Target,
+        typer.Option(help="What runs them: kubeflow, or vertex for Vertex AI (docs/vertex.md)."),
+    ] = Target.KUBEFLOW,
 ) -> None:
-    """Write the pipelines as YAML for a Kubeflow server."""
+    """Write the pipelines as YAML for a Kubeflow server, or for Vertex AI."""
     from pipelines.compilation import compile_pipelines, stale_pipelines  # noqa: PLC0415 - slow
 
     if not check:
-        for path in compile_pipelines(Settings()):
+        for path in compile_pipelines(Settings(), target=target):
             console.print(f"wrote {path}")
-    elif stale := stale_pipelines(Settings()):
+    elif stale := stale_pipelines(Settings(), target=target):
         names = ", ".join(path.name for path in stale)
         raise RollcallError(f"stale: {names}. Run `make compile-pipeline` and commit the result.")
     else:

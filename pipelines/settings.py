@@ -41,3 +41,8 @@ class Settings(BaseSettings):
         default="",
         description="Kubernetes ConfigMap whose public.pem it checks the champion's signature by.",
     )
+    parallelism: int = Field(
+        default=0,
+        ge=0,
+        description="Iterations of a loop (shards, backbones) that run at once; 0 for all of them.",
+    )

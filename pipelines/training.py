@@ -1,6 +1,7 @@
 """The training pipeline: from a source of videos to a registered model."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from kfp import dsl
@@ -21,6 +22,24 @@ from pipelines.settings import Settings
 NAME: Final = "rollcall-training"
 
 
+@dataclass(frozen=True)
+class Platform:
+    """What a pipeline is laid out for.
+
+    Attributes:
+        place: gives a task what the row of its step says, as `placement.place`.
+        wrap: what the component of a step that may run on spot nodes is made into.
+        follow: lays out what follows the task of register_model.
+    """
+
+    place: Callable[[Any, str, Settings], Any] = place
+    wrap: Callable[[Any, str], Any] = lambda component, _: component
+    follow: Callable[[Any], None] = lambda _: None
+
+
+KUBERNETES: Final = Platform()
+
+
 def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no name for it
     """Make the pipeline, placed as `settings` and the placement table say."""
     description = "Videos in; honestly compared classifiers and a registered champion out."
@@ -28,7 +47,9 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
 
 
 def training_steps(
-    settings: Settings, fine_tune: Callable[[Any, Any], Any] | None = None
+    settings: Settings,
+    fine_tune: Callable[[Any, Any], Any] | None = None,
+    platform: Platform = KUBERNETES,
 ) -> Callable[..., None]:
     """Make the function that lays out the DAG.
 
@@ -36,7 +57,12 @@ def training_steps(
         settings: of this installation.
         fine_tune: makes a task that goes on with a backbone's trained model, given the tasks of
             split_dataset and train_model; its model is compared, too.
+        platform: what it is laid out for.
     """
+    place = platform.place
+    extract = platform.wrap(extract_frames, "extract_frames")
+    embed = platform.wrap(embed_frames, "embed_frames")
+    train = platform.wrap(train_model, "train_model")
 
     def training(
         source: str,
@@ -118,9 +144,11 @@ def training_steps(
                 "export_backbones",
                 settings,
             )
-            with dsl.ParallelFor(ingested.outputs["Output"], name="each-shard") as shard:
+            with dsl.ParallelFor(
+                ingested.outputs["Output"], name="each-shard", parallelism=settings.parallelism
+            ) as shard:
                 extracted = place(
-                    extract_frames(
+                    extract(
                         shard=shard,
                         clips=ingested.outputs["clips"],
                         frames_per_second=frames_per_second,
@@ -134,7 +162,7 @@ def training_steps(
                     settings,
                 )
                 embedded = place(
-                    embed_frames(
+                    embed(
                         shard=shard,
                         frames=extracted.outputs["frames"],
                         exported=exported.outputs["exported"],
@@ -159,9 +187,11 @@ def training_steps(
                 "split_dataset",
                 settings,
             )
-            with dsl.ParallelFor(backbones, name="each-backbone") as backbone:
+            with dsl.ParallelFor(
+                backbones, name="each-backbone", parallelism=settings.parallelism
+            ) as backbone:
                 trained = place(
-                    train_model(
+                    train(
                         backbone=backbone,
                         dataset=split.outputs["dataset"],
                         exported=exported.outputs["exported"],
@@ -201,7 +231,7 @@ def training_steps(
                 "compare_models",
                 settings,
             )
-            place(
+            registered = place(
                 register_model(
                     champion=compared.outputs["champion"],
                     dataset=split.outputs["dataset"],
@@ -217,5 +247,6 @@ def training_steps(
                 "register_model",
                 settings,
             )
+            platform.follow(registered)
 
     return training

@@ -12,9 +12,11 @@ import zipfile
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from components.artifacts import digests_of, write_json
 from components.errors import ContractError, DigestError, TrustError
+from components.export_saved_model.export import export_saved_model
 from components.model_directory import LINEAGE_FILE, MANIFEST_FILE, MODEL_FILE, SIGNATURE_FILE
 from components.train_model.assemble import assemble
 from components.trusted_model import load_model, parts_of, verify_model, write_manifest
@@ -47,6 +49,24 @@ def test_a_model_that_is_as_it_was_written_is_loaded_and_comes_apart(directory):
     features = parts.backbone.predict(picture, verbose=0)
     assert features.shape == (1, DIMENSION)
     assert set(parts.head.predict(features, verbose=0)) == {"person", "role"}
+
+
+def test_a_model_for_a_server_says_what_the_model_says(directory, tmp_path):
+    """Of components.export_saved_model; here, as TensorFlow takes seconds to load."""
+    export_saved_model(directory, tmp_path / "saved")
+    picture = np.full((2, *PIXELS), 100, np.uint8)
+    served = tf.saved_model.load(tmp_path / "saved").serve(picture)
+    expected = load_model(directory).predict(picture, verbose=0)
+    for output in ("person", "role"):
+        np.testing.assert_allclose(served[output], expected[output], rtol=1e-5)
+
+
+def test_no_model_for_a_server_is_made_of_one_that_was_changed(directory, tmp_path):
+    with (directory / MODEL_FILE).open("ab") as stream:
+        stream.write(b"more")
+    with pytest.raises(DigestError, match="was changed"):
+        export_saved_model(directory, tmp_path / "saved")
+    assert not (tmp_path / "saved").exists()
 
 
 def test_a_model_of_one_piece_does_not_come_apart():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from pipelines.compilation import COMPILED, compile_pipelines, stale_pipelines
+from pipelines.compilation import COMPILED, TARGETS, compile_pipelines, stale_pipelines
 from pipelines.settings import Settings
 
 SPEC = next(yaml.safe_load_all((COMPILED / "training.yaml").read_text(encoding="ascii")))
@@ -28,8 +28,9 @@ def loop(name: str) -> dict:
     return COMPONENTS[f"comp-{name}"]["dag"]["tasks"]
 
 
-def test_the_compiled_pipelines_are_current(defaults):
-    assert stale_pipelines(defaults) == []
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_compiled_pipelines_are_current(defaults, target):
+    assert stale_pipelines(defaults, target=target) == []
 
 
 def test_a_change_makes_a_compiled_pipeline_stale(defaults):
