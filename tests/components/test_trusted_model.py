@@ -55,7 +55,8 @@ def test_a_model_for_a_server_says_what_the_model_says(directory, tmp_path):
     """Of components.export_saved_model; here, as TensorFlow takes seconds to load."""
     export_saved_model(directory, tmp_path / "saved")
     picture = np.full((2, *PIXELS), 100, np.uint8)
-    served = tf.saved_model.load(tmp_path / "saved").serve(picture)
+    server = tf.saved_model.load(tmp_path / "saved")
+    served = server.serve(picture)
     expected = load_model(directory).predict(picture, verbose=0)
     for output in ("person", "role"):
         np.testing.assert_allclose(served[output], expected[output], rtol=1e-5)

@@ -162,7 +162,7 @@ def test_what_was_measured_goes_into_the_files(study, tmp_path, monkeypatch):
     """From the command to its files, with runs that are made up."""
     runs = []
 
-    def run_once(source, work, console, *, workers, cpus, backbones, roster):
+    def run_once(source, work, console, *, workers, cpus, backbones, roster, registry):
         with roster.open() as stream:
             people = sum(1 for _ in csv.DictReader(stream))
         runs.append((workers, cpus, people))
@@ -173,6 +173,7 @@ def test_what_was_measured_goes_into_the_files(study, tmp_path, monkeypatch):
     people = [f"p{n},student,2025-01-01,2026-01-01" for n in range(8)]
     (source / "roster.csv").write_text("\n".join(["person_id,role,a,b", *people, ""]))
     monkeypatch.setattr(scaling_study, "run_once", run_once)
+    monkeypatch.setattr(scaling_study, "make_registry", lambda folder: folder)
     monkeypatch.setattr(scaling_study, "usable_cpus", lambda: 2)
     told = ["--workers", "1,2", "--source", str(source), "--output", str(tmp_path / "out")]
     scaling_study.main(told)
