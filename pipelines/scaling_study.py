@@ -20,14 +20,17 @@ import argparse
 import contextlib
 import csv
 import logging
+import math
 import os
 import shutil
+import signal
 import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow.parquet as pq
+from kubernetes.utils.quantity import parse_quantity
 from rich.console import Console
 
 from components.artifacts import atomic_file, write_json
@@ -240,7 +243,8 @@ def measure(
     backbones: Sequence[str],
 ) -> tuple[tuple[Run, ...], tuple[Run, ...]]:
     """Make all runs: those with several workers, and those of one task at a time."""
-    pod = min(usable_cpus(), *(int(PLACEMENTS[step].cpu_limit) for step in SHARD_STEPS))
+    of_pods = [math.ceil(parse_quantity(PLACEMENTS[step].cpu_limit)) for step in SHARD_STEPS]
+    pod = min(usable_cpus(), *of_pods)
     registry = make_registry(work / "registry")
     rosters = {part: write_part(source / "roster.csv", part, work) for part in PARTS}
     plan = [(f"workers: {count}, a processor each", count, 1, 1) for count in counts]
@@ -442,6 +446,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # what it started goes
     try:
         main()
     except RollcallError as error:

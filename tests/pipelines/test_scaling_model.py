@@ -127,6 +127,12 @@ def test_where_starting_costs_nothing_more_workers_are_never_slower(costs, clips
 
 
 @given(all_costs, lengths, counts)
+def test_where_starting_costs_nothing_the_longest_chain_is_all_work(costs, clips, workers):
+    predicted = predict(costs, clips, workers, BACKBONES, ONE_AT_A_TIME)
+    assert predicted.start_seconds == pytest.approx(0, abs=1e-6)
+
+
+@given(all_costs, lengths, counts)
 def test_no_number_of_workers_is_faster_than_the_longest_clip(costs, clips, workers):
     predicted = predict(costs, clips, workers, BACKBONES, WITHOUT_STARTS)
     least = sum(costs[step].seconds(max(clips)) for step in SHARD_STEPS)
@@ -181,7 +187,7 @@ def test_heads_train_beside_each_other_where_there_are_workers():
 
 
 def test_each_pod_image_and_node_on_the_chain_is_counted():
-    """Six pods one after another; the loops, the run and the exit handler have drivers too."""
+    """Seven pods one after another; the loops, the run and the exit handler have drivers too."""
     few = predict(COSTS, CLIPS, 64, BACKBONES, WITHOUT_STARTS).seconds
     chain = 7  # export, extract, embed, split, train, compare, register
 
@@ -192,3 +198,10 @@ def test_each_pod_image_and_node_on_the_chain_is_counted():
     assert added(driver_seconds=1.0) == pytest.approx(chain + 3 * 2)
     assert added(start_seconds=1.0) == pytest.approx(chain)
     assert added(node_seconds=1.0) == pytest.approx(1)
+
+
+def test_a_node_pulls_each_image_once():
+    """A spot node the one without and the one with TensorFlow, a regular one that of its step."""
+    one = predict(COSTS, CLIPS, 1, BACKBONES, WITHOUT_STARTS).seconds
+    pulled = predict(COSTS, CLIPS, 1, BACKBONES, replace(WITHOUT_STARTS, pull_seconds=1.0)).seconds
+    assert pulled - one == pytest.approx(2 + 1)

@@ -24,7 +24,7 @@ from pipelines.scaling_model import (
     predict,
     tasks_of,
 )
-from pipelines.scaling_report import BEGIN, END, print_tables, render_page
+from pipelines.scaling_report import BEGIN, END, facts_of, print_tables, render_page
 from pipelines.scaling_study import (
     PARTS,
     PREDICTED,
@@ -108,6 +108,13 @@ def test_a_part_of_the_cohort_has_people_of_every_role(tmp_path):
     with write_part(roster, 4, tmp_path).open() as stream:
         kept = [row["role"] for row in csv.DictReader(stream)]
     assert kept == ["student", "student", "staff", "visitor", "visitor"]
+
+
+def test_efficiency_is_the_speed_up_for_each_worker(study):
+    runs = {run["workers"]: run for run in facts_of(study)["measured"]}
+    assert runs[1]["efficiency"] == 1
+    assert runs[2]["speed_up"] == pytest.approx(LAW.speed_up(2))
+    assert runs[2]["efficiency"] == pytest.approx(LAW.speed_up(2) / 2)
 
 
 def test_the_study_is_written_whole(study, tmp_path):
