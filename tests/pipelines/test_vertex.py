@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import replace
 
 import pytest
 import yaml
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import aiplatform
+from google.cloud.aiplatform_v1.types import Scheduling, WorkerPoolSpec
 
 from components.errors import RollcallError
 from pipelines.compilation import COMPILED, compile_pipelines
@@ -47,9 +51,22 @@ def dags(spec: dict) -> dict[str, dict[str, set[str]]]:
     }
 
 
-def test_it_has_no_platform_section_which_vertex_cannot_read():
-    text = (COMPILED / "vertex/training.yaml").read_text(encoding="ascii")
-    assert "platforms" not in yaml.safe_load(text)
+def test_vertex_own_client_takes_it_and_would_not_take_kubeflow_s():
+    """The client reads one document; what Kubernetes has to know is a second one."""
+    files = ("vertex/training.yaml", "training.yaml")
+    own, kubeflow_s = (str(COMPILED / name) for name in files)
+    told = {
+        "display_name": "training",
+        "pipeline_root": "gs://bucket/root",
+        "parameter_values": {"source": "/gcs/bucket/cohort", "workers": 3},
+        "project": "project",
+        "location": "europe-west4",
+        "credentials": AnonymousCredentials(),
+    }
+    job = aiplatform.PipelineJob(template_path=own, **told)
+    assert set(job._gca_resource.pipeline_spec["components"]) == set(COMPONENTS)
+    with pytest.raises(yaml.composer.ComposerError, match="found another document"):
+        aiplatform.PipelineJob(template_path=kubeflow_s, **told)
 
 
 def test_it_is_the_dag_of_training_with_the_upload_behind_registration():
@@ -83,7 +100,12 @@ class TestSpotStep:
         container = EXECUTORS[f"exec-{dashed(step)}"]["container"]
         assert container["args"][:2] == ["--type", "CustomJob"]
         assert '"strategy": "{{$.inputs.parameters[\'strategy\']}}"' in container["args"][3]
-        assert default_of(step, "strategy") == "SPOT"
+        assert default_of(step, "strategy") == Scheduling.Strategy.SPOT.name
+
+    def test_is_a_job_as_the_api_has_it(self, step):
+        (pool,) = default_of(step, "worker_pool_specs")
+        read = WorkerPoolSpec.from_json(json.dumps(pool))  # refuses a field that there is not
+        assert read.replica_count == 1
 
     def test_runs_its_own_code_in_the_image_of_its_row(self, step):
         (pool,) = default_of(step, "worker_pool_specs")
