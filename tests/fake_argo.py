@@ -31,8 +31,8 @@ HARDENED: Final = {
     "seccompProfile": {"type": "RuntimeDefault"},
 }
 """What Kubeflow's compiler says of every container of a step."""
-SCRATCH: Final = ("gcs", "s3", "minio", ".local", ".cache", ".config")
-"""Folders at the root that it mounts an empty volume at, for artifacts and tools."""
+SCRATCH: Final = ("kfp-launcher", "gcs", "s3", "minio", "dot-local", "dot-cache", "dot-config")
+"""Empty volumes that it mounts there, for its launcher, for artifacts and for tools."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,6 @@ def template_of(task: Task, defaults: dict[str, Any] = DEFAULTS) -> dict[str, An
         "retryStrategy": {"limit": str(policy["maxRetryCount"]), "backoff": backoff},
         "initContainers": [_launcher()],
         "container": _main(task),
-        "volumes": [{"name": name, "emptyDir": {}} for name in ("kfp-launcher", *SCRATCH)],
     }
     return merge(defaults["templateDefaults"], template)
 
@@ -121,7 +120,7 @@ def pod_of(task: Task) -> dict[str, Any]:
     """The pod that runs a task, under the pipeline's default parameters."""
     template, config = template_of(task), task.config
     executor = {"image": "argoexec", "securityContext": CONFIG["executor"]["securityContext"]}
-    volumes = [{"name": name.strip("."), "emptyDir": {}} for name in ("kfp-launcher", *SCRATCH)]
+    volumes = [{"name": name, "emptyDir": {}} for name in SCRATCH]
     mounted = [
         *(_empty_dir(each) for each in config.get("emptyDirMounts", ())),
         *(_claim(each) for each in config.get("pvcMount", ())),
@@ -156,7 +155,8 @@ def driver_pod() -> dict[str, Any]:
         "initContainers": [{"name": "init", **executor}],
         "containers": [{"name": "wait", **executor}, main],
     }
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "driver"}, "spec": spec}
+    metadata = merge(DEFAULTS["podMetadata"], {"name": "driver"})
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
 def merge(under: Any, over: Any) -> Any:
