@@ -24,6 +24,8 @@ CONFIG: Final = {
 }
 """The keys of the controller's ConfigMap that Rollcall sets."""
 DEFAULTS: Final = CONFIG["workflowDefaults"]["spec"]
+ARGOS: Final = {"image": "argoexec", "securityContext": CONFIG["executor"]["securityContext"]}
+"""Of Argo's own containers in every pod, but for their names."""
 
 HARDENED: Final = {
     "allowPrivilegeEscalation": False,
@@ -97,7 +99,7 @@ def _passed_on(task: dict[str, Any], arguments: dict[str, str]) -> dict[str, str
     return {name: arguments[source] for name, source in sources.items() if source in arguments}
 
 
-def template_of(task: Task, defaults: dict[str, Any] = DEFAULTS) -> dict[str, Any]:
+def template_of(task: Task) -> dict[str, Any]:
     """The Argo template of a task, with the controller's defaults."""
     policy = task.task["retryPolicy"]
     backoff = {
@@ -113,13 +115,12 @@ def template_of(task: Task, defaults: dict[str, Any] = DEFAULTS) -> dict[str, An
         "initContainers": [_launcher()],
         "container": _main(task),
     }
-    return merge(defaults["templateDefaults"], template)
+    return merge(DEFAULTS["templateDefaults"], template)
 
 
 def pod_of(task: Task) -> dict[str, Any]:
     """The pod that runs a task, under the pipeline's default parameters."""
     template, config = template_of(task), task.config
-    executor = {"image": "argoexec", "securityContext": CONFIG["executor"]["securityContext"]}
     volumes = [{"name": name, "emptyDir": {}} for name in SCRATCH]
     mounted = [
         *(_empty_dir(each) for each in config.get("emptyDirMounts", ())),
@@ -129,8 +130,8 @@ def pod_of(task: Task) -> dict[str, Any]:
     main["volumeMounts"] = [mount for _, mount in mounted]
     spec = {
         "securityContext": template["securityContext"],
-        "initContainers": [{"name": "init", **executor}, *template["initContainers"]],
-        "containers": [{"name": "wait", **executor}, main],
+        "initContainers": [{"name": "init", **ARGOS}, *template["initContainers"]],
+        "containers": [{"name": "wait", **ARGOS}, main],
         "volumes": [*volumes, *(volume for volume, _ in mounted)],
         "nodeSelector": task.default(config["nodeSelector"]["nodeSelectorJson"]),
         "tolerations": [
@@ -147,13 +148,12 @@ def pod_of(task: Task) -> dict[str, Any]:
 
 def driver_pod() -> dict[str, Any]:
     """The pod of Kubeflow's own that comes before each task."""
-    executor = {"image": "argoexec", "securityContext": CONFIG["executor"]["securityContext"]}
     main = {"name": "main", "image": "kfp-driver", "securityContext": _system()}
     context = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
     spec = {
         "securityContext": merge(DEFAULTS["templateDefaults"]["securityContext"], context),
-        "initContainers": [{"name": "init", **executor}],
-        "containers": [{"name": "wait", **executor}, main],
+        "initContainers": [{"name": "init", **ARGOS}],
+        "containers": [{"name": "wait", **ARGOS}, main],
     }
     metadata = merge(DEFAULTS["podMetadata"], {"name": "driver"})
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
