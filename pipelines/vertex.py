@@ -17,7 +17,7 @@ from kfp import dsl
 
 from components.errors import RollcallError
 from components.export_saved_model.component import export_saved_model
-from pipelines.placement import BACKOFF, PLACEMENTS
+from pipelines.placement import FIRST_PAUSE_S, PAUSE_FACTOR, PLACEMENTS
 from pipelines.training import NAME, Platform, training_steps
 
 if TYPE_CHECKING:
@@ -29,6 +29,16 @@ LOCATION: Final = "{{$.pipeline_google_cloud_location}}"
 
 SERVING_IMAGE: Final = "us-docker.pkg.dev/vertex-ai/prediction/tf2-cpu.2-15:latest"
 """The newest that Google has for TensorFlow; without `latest` Vertex refuses its own images."""
+
+BACKOFF: Final = {
+    "backoff_duration": f"{FIRST_PAUSE_S}s",
+    "backoff_factor": float(PAUSE_FACTOR),
+    "backoff_max_duration": "600s",
+}
+"""Of `set_retry`. What Argo takes for the time of all attempts is the longest pause to Vertex."""
+
+OF_NODES: Final = ("regular_node_selector", "spot_node_selector", "spot_tolerations")
+"""Parameters of training that only Kubernetes can make use of."""
 
 SOURCE_HELP: Final = (
     "Folder with roster.csv and videos/ or images/ or both, in a bucket as Vertex mounts it: "
@@ -78,7 +88,9 @@ def machine_for(row: Placement) -> str:
 
 
 def vertex_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no name for it
-    """Make the pipeline. Its parameters are those of training, and `serving_image`.
+    """Make the pipeline.
+
+    Its parameters are those of training but for OF_NODES, and `serving_image`.
 
     Raises:
         RollcallError: google-cloud-pipeline-components is not installed.
@@ -92,14 +104,15 @@ def vertex_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no nam
     def wrap(component: Any, step: str) -> Any:  # noqa: ANN401
         return _on_spot(component, PLACEMENTS[step], settings)
 
-    def place(task: Any, step: str, settings: Settings) -> Any:  # noqa: ANN401
+    def place(task: Any, step: str, settings: Settings, _: object) -> Any:  # noqa: ANN401
         return _place(task, PLACEMENTS[step], settings)
 
     def upload(registered: Any) -> None:  # noqa: ANN401
         _upload(registered, given["serving_image"], settings)
 
     training = training_steps(settings, platform=Platform(place, wrap, upload))
-    shared = inspect.signature(training).parameters
+    signature = inspect.signature(training).parameters
+    shared = {name: each for name, each in signature.items() if name not in OF_NODES}
     serving = inspect.Parameter(
         "serving_image",
         inspect.Parameter.POSITIONAL_OR_KEYWORD,

@@ -16,7 +16,14 @@ from components.errors import RollcallError
 from pipelines.compilation import COMPILED, compile_pipelines
 from pipelines.placement import PLACEMENTS
 from pipelines.settings import Settings
-from pipelines.vertex import LOCATION, MACHINES, SERVING_IMAGE, machine_for, vertex_pipeline
+from pipelines.vertex import (
+    LOCATION,
+    MACHINES,
+    OF_NODES,
+    SERVING_IMAGE,
+    machine_for,
+    vertex_pipeline,
+)
 
 (SPEC,) = yaml.safe_load_all((COMPILED / "vertex/training.yaml").read_text(encoding="ascii"))
 ON_KUBEFLOW = next(yaml.safe_load_all((COMPILED / "training.yaml").read_text(encoding="ascii")))
@@ -148,7 +155,14 @@ def test_its_parameters_are_those_of_training_and_the_server():
     own = SPEC["root"]["inputDefinitions"]["parameters"]
     training = ON_KUBEFLOW["root"]["inputDefinitions"]["parameters"]
     assert {name for name in own if own[name] != training.get(name)} == {"source", "serving_image"}
-    assert set(training) <= set(own)
+    assert set(training) - set(own) == set(OF_NODES)
+
+
+def test_a_lost_machine_is_waited_for_ten_minutes_at_the_most():
+    """Argo takes the same number for all attempts together, so the rows have another there."""
+    train = COMPONENTS["comp-for-loop-3"]["dag"]["tasks"]["train-model"]["retryPolicy"]
+    assert train["maxRetryCount"] == PLACEMENTS["train_model"].retries
+    assert train["backoffMaxDuration"] == "600s"
 
 
 def test_its_help_says_that_google_storage_is_read_as_a_mounted_folder_alone():
