@@ -147,9 +147,7 @@ def _on_spot(component: Any, row: Placement, settings: Settings) -> Any:  # noqa
         return component
     from google_cloud_pipeline_components.v1 import custom_job  # noqa: PLC0415 - an extra
 
-    component = copy.deepcopy(
-        component
-    )  # its image is read from it, and that is the installation's
+    component = copy.deepcopy(component)  # the job's image is read from it
     component.component_spec.implementation.container.image = _image(row, settings)
     return custom_job.create_custom_training_job_from_component(
         component,
@@ -176,18 +174,17 @@ def _image(row: Placement, settings: Settings) -> str:
 
 
 def _upload(registered: Any, serving_image: Any, settings: Settings) -> None:  # noqa: ANN401
-    """Upload the model to Vertex' registry, if there is one."""
+    """Upload the model to Vertex' registry, if it is the champion."""
     from google_cloud_pipeline_components.types import artifact_types  # noqa: PLC0415 - an extra
     from google_cloud_pipeline_components.v1 import model  # noqa: PLC0415
 
-    version = registered.outputs["Output"]
-    with dsl.If(version != "", name="if-registered"):
-        # The same libraries over the same model as in registering it.
-        saved = _place(
-            export_saved_model(registered=registered.outputs["registered"]),
-            PLACEMENTS["register_model"],
-            settings,
-        ).set_display_name("Export for serving")
+    # The same libraries over the same model as in registering it.
+    saved = _place(
+        export_saved_model(registered=registered.outputs["registered"]),
+        PLACEMENTS["register_model"],
+        settings,
+    ).set_display_name("Export for serving")
+    with dsl.If(saved.outputs["Output"] != "", name="if-champion"):
         served = dsl.importer(
             artifact_uri=saved.outputs["Output"],
             artifact_class=artifact_types.UnmanagedContainerModel,
@@ -195,7 +192,7 @@ def _upload(registered: Any, serving_image: Any, settings: Settings) -> None:  #
         ).set_display_name("Model with its server")
         model.ModelUploadOp(
             display_name="rollcall",
-            description=f"Version {version} of the model registry",
+            description=f"Version {registered.outputs['Output']} of the model registry",
             unmanaged_container_model=served.outputs["artifact"],
             location=LOCATION,
         ).set_display_name("Upload model").set_caching_options(False)
