@@ -7,7 +7,7 @@ stands in for its parser, and these tests for its checks.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,17 +32,18 @@ class Declaration:
         kind: "parameter", "variable", "type", "resource", "module" or "output".
         of: its type; of a resource TYPE@VERSION, of a module its path.
         value: what stands behind the "=", of each item for a loop.
-        described: its @description.
+        described: whether it has a @description.
         existing: whether a resource is made elsewhere.
+        loops_over: name of the array, where there is one for each of its items.
     """
 
     kind: str
     name: str
     of: str = ""
     value: Any = None
-    described: str = ""
+    described: bool = False
     existing: bool = False
-    decorators: list[str] = field(default_factory=list)
+    loops_over: str = ""
 
 
 @dataclass
@@ -53,6 +54,15 @@ class BicepFile:
     root: Node
     declared: dict[str, Declaration]
     outputs: dict[str, Declaration]
+
+    def names_used(self) -> set[str]:
+        """Names in expressions: of what is declared here, and of functions."""
+        nodes = [each for each in _all(self.root) if each.type == "identifier"]
+        return {_text(each) for each in nodes if not _names_something(each)} - {
+            _text(each.named_children[0])
+            for each in _all(self.root)
+            if each.type == "for_statement"
+        }
 
     def of_kind(self, kind: str) -> dict[str, Declaration]:
         """Those of one kind."""
@@ -72,31 +82,31 @@ def read_bicep(path: Path) -> BicepFile:
     if wrong := next((each for each in _all(root) if each.is_error or each.is_missing), None):
         raise ValueError(f"{path.name}:{wrong.start_point.row + 1}: {_text(wrong)!r}")
     file = BicepFile(path, root, {}, {})
-    decorators: list[str] = []
+    described = False
     for node in root.named_children:
         if node.type == "decorators":
-            decorators = [_text(each) for each in node.named_children]
+            described = "@description(" in _text(node)
         elif node.type.endswith("_declaration"):
-            each = _declaration(node, decorators)
+            each = _declaration(node)
+            each.described, described = described, False
             (file.outputs if each.kind == "output" else file.declared)[each.name] = each
-            decorators = []
     return file
 
 
-def _declaration(node: Node, decorators: list[str]) -> Declaration:
+def _declaration(node: Node) -> Declaration:
     kind = node.type.removesuffix("_declaration")
     name, *rest = (each for each in node.named_children if each.type != "comment")
-    described = next((each for each in decorators if each.startswith("@description(")), "")
-    found = Declaration(kind, _text(name), described=described, decorators=decorators)
+    found = Declaration(kind, _text(name))
     if kind in {"parameter", "output"}:
         found.of = _text(rest.pop(0))
     elif kind in {"resource", "module"}:
         found.of = str(value_of(rest.pop(0)))
     found.existing = any(_text(each) == "existing" for each in node.children)
     if rest:
-        last = rest[-1]
-        looped = kind in {"resource", "module"} and last.type == "for_statement"
-        found.value = value_of(last)[0] if looped else value_of(last)
+        found.value = value_of(rest[-1])
+        if rest[-1].type == "for_statement":
+            (found.value,) = found.value
+            found.loops_over = _text(rest[-1].named_children[1])
     return found
 
 
@@ -119,6 +129,17 @@ def value_of(node: Node) -> Any:
 def _pair(node: Node) -> tuple[str, Any]:
     key, value = node.named_children
     return str(value_of(key)), value_of(value)
+
+
+def _names_something(node: Node) -> bool:
+    """Whether an identifier is where something gets its name, or is no name of a value."""
+    parent = node.parent
+    if parent is None or parent.type == "type":
+        return True
+    if parent.type == "call_expression" and parent.parent and parent.parent.type == "decorator":
+        return True
+    places = parent.type == "object_property" or parent.type.endswith("_declaration")
+    return places and node == parent.named_children[0]
 
 
 def _text(node: Node) -> str:
