@@ -56,6 +56,16 @@ def test_the_runner_has_the_identity_that_reads_recordings(school):
     }
 
 
+def test_checkpoints_are_on_the_share_of_the_storage_account_without_a_key_of_it(school):
+    volume = school["PersistentVolume", "rollcall-checkpoints"]["spec"]
+    assert volume["csi"]["volumeAttributes"]["storageAccount"] == SCHOOL["STORAGE_ACCOUNT"]
+    assert volume["csi"]["volumeAttributes"]["mountWithManagedIdentity"] == "true"
+    claim = school["PersistentVolumeClaim", "rollcall-checkpoints"]
+    assert claim["spec"]["volumeName"] == "rollcall-checkpoints"
+    assert volume["claimRef"] == {name: claim["metadata"][name] for name in ("namespace", "name")}
+    assert claim["spec"]["accessModes"] == volume["accessModes"] == ["ReadWriteMany"]
+
+
 def test_secrets_come_from_the_vault_under_the_identity_that_reads_them(school):
     parameters = school["SecretProviderClass", "rollcall-secrets"]["spec"]["parameters"]
     assert parameters["clientID"] == SCHOOL["SECRETS_CLIENT_ID"]
