@@ -76,9 +76,11 @@ $(SCAN)/.ready: requirements/scan.txt
 	@$(SCAN)/bin/python -m pip install --quiet --require-hashes --requirement requirements/scan.txt
 	@touch $@
 
-scan: $(SCAN)/.ready ## Read the Dockerfiles, the manifests and the Bicep for mistakes (hadolint, checkov)
+scan: $(READY) $(SCAN)/.ready ## Read the Dockerfiles, the manifests and the Bicep for mistakes (hadolint, checkov)
 	@$(SCAN)/bin/hadolint images/*/Dockerfile
-	@$(SCAN)/bin/checkov --config-file .checkov.yaml
+	@# checkov renders the manifests with the kubectl on the path, and passes over them where there is none.
+	@kubectl=$$($(BIN)/python -c 'from tests.manifests.kubectl import kubectl; print(kubectl().parent)') && \
+	PATH=$$kubectl:$$PATH $(SCAN)/bin/checkov --config-file .checkov.yaml
 	@$(SCAN)/bin/python -m tests.manifests.azure_schemas
 
 hostile-table: $(READY) ## Say what becomes of every kind of hostile clip (and write docs/hostile-clips.md)

@@ -23,46 +23,86 @@ BACKOFF: Final = {
 
 @dataclass(frozen=True)
 class Placement:
-    """A row of the table.
+    """A row of the table. Amounts are in Kubernetes' notation.
 
     Attributes:
         title: what the Kubeflow UI shows.
         image: "data" or "train", without or with TensorFlow.
-        cpu: cores, requested and allowed.
-        memory: requested and allowed, in Kubernetes' notation.
-        retries: of a task that failed.
+        cpu_request: cores that a node has to have free. Less than the limit: two pods then fit on
+            a node of four cores, beside what the node runs itself.
+        cpu_limit: cores that may be used; the step starts as many threads.
+        memory_request: that a node has to have free. The limit, always: a core can be taken back
+            from a pod, memory cannot, so what is promised twice ends in a kill.
+        memory_limit: above it the step is killed.
+        ephemeral_storage: of the node's disk, for temporary files.
+        pool: "regular", or "spot", whose nodes may be taken away at any time.
+        retries: of a task whose pod was lost; what else is retried, manifests/argo says.
         timeout_s: seconds after which a task is stopped.
         cached: whether the same inputs may give an earlier run's outputs.
+        gpu: whether it can use one.
     """
 
     title: str
     image: str
-    cpu: str
-    memory: str
+    cpu_request: str
+    cpu_limit: str
+    memory_request: str
+    memory_limit: str
+    ephemeral_storage: str
+    pool: str
     retries: int
     timeout_s: int
     cached: bool = True
+    gpu: bool = False
 
 
 HOUR: Final = 3600
 
 PLACEMENTS: Final[dict[str, Placement]] = {
     # A source can change without its name changing, so what lists it is never cached.
-    "ingest_videos": Placement("List clips", "data", "1", "3Gi", 3, HOUR, cached=False),
+    "ingest_videos": Placement(
+        "List clips", "data", "500m", "1", "3Gi", "3Gi", "8Gi", "regular", 3, HOUR, cached=False
+    ),
     # Nor can the champion of a registry be told from its name.
     "export_backbones": Placement(
-        "Export backbones", "train", "2", "6Gi", 2, 2 * HOUR, cached=False
+        "Export backbones",
+        "train",
+        "1",
+        "2",
+        "6Gi",
+        "6Gi",
+        "8Gi",
+        "regular",
+        2,
+        2 * HOUR,
+        cached=False,
     ),
-    "extract_frames": Placement("Extract frames", "data", "2", "3Gi", 5, 6 * HOUR),
-    "embed_frames": Placement("Embed frames", "data", "2", "4Gi", 5, 6 * HOUR),
-    "split_dataset": Placement("Split and audit", "data", "1", "2Gi", 2, HOUR),
-    "train_model": Placement("Train head", "train", "2", "6Gi", 5, 2 * HOUR),
+    "extract_frames": Placement(
+        "Extract frames", "data", "1500m", "2", "3Gi", "3Gi", "16Gi", "spot", 5, 6 * HOUR
+    ),
+    "embed_frames": Placement(
+        "Embed frames", "data", "1500m", "2", "4Gi", "4Gi", "16Gi", "spot", 5, 6 * HOUR
+    ),
+    "split_dataset": Placement(
+        "Split and audit", "data", "500m", "1", "2Gi", "2Gi", "2Gi", "regular", 2, HOUR
+    ),
+    "train_model": Placement(
+        "Train head", "train", "1500m", "2", "6Gi", "6Gi", "4Gi", "spot", 5, 2 * HOUR
+    ),
     # Resumes from its checkpoints, so that a retry after an eviction loses steps, not hours.
-    "fine_tune_model": Placement("Fine-tune", "train", "4", "16Gi", 10, 24 * HOUR),
-    "compare_models": Placement("Compare", "train", "1", "2Gi", 2, HOUR),
+    "fine_tune_model": Placement(
+        "Fine-tune", "train", "3", "4", "16Gi", "16Gi", "4Gi", "spot", 10, 24 * HOUR, gpu=True
+    ),
+    "compare_models": Placement(
+        "Compare", "train", "500m", "1", "2Gi", "2Gi", "2Gi", "regular", 2, HOUR
+    ),
     # Registers anew each time: a cached version number may have been deleted from the registry.
-    "register_model": Placement("Register", "train", "1", "3Gi", 2, HOUR, cached=False),
-    "notify": Placement("Notify", "train", "1", "1Gi", 2, 600, cached=False),
+    "register_model": Placement(
+        "Register", "train", "500m", "1", "3Gi", "3Gi", "4Gi", "regular", 2, HOUR, cached=False
+    ),
+    "notify": Placement(
+        "Notify", "train", "250m", "1", "1Gi", "1Gi", "1Gi", "regular", 2, 600, cached=False
+    ),
 }
 
 
@@ -81,8 +121,8 @@ def place(task: PipelineTask, step: str, settings: Settings) -> PipelineTask:
     row = PLACEMENTS[step]
     image = {"data": settings.data_image, "train": settings.train_image}[row.image]
     task.set_display_name(row.title).set_container_image(image)
-    task.set_cpu_request(row.cpu).set_cpu_limit(row.cpu)
-    task.set_memory_request(row.memory).set_memory_limit(row.memory)
+    task.set_cpu_request(row.cpu_request).set_cpu_limit(row.cpu_limit)
+    task.set_memory_request(row.memory_request).set_memory_limit(row.memory_limit)
     task.set_retry(0 if settings.local else row.retries, **BACKOFF)
     task.set_caching_options(row.cached)
     kubernetes.set_timeout(task, row.timeout_s)

@@ -287,7 +287,7 @@ resource gpu 'Microsoft.ContainerService/managedClusters/agentPools@2026-08-01' 
     ]
     nodeLabels: {
       'kubernetes.azure.com/scalesetpriority': 'spot'
-      'rollcall.io/pool': 'spot'
+      'rollcall.io/pool': 'gpu'
     }
   }
 }

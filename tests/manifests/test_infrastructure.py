@@ -400,11 +400,12 @@ class TestParameterFile:
     @pytest.mark.parametrize("step", PLACEMENTS)
     def test_each_step_fits_on_a_node_of_its_pool(self, environment, step):
         row = PLACEMENTS[step]
-        pool = pools(environment)[getattr(row, "pool", "spot")]
+        pool = pools(environment)[row.pool]
         cores, memory_gib, temporary_gib = SIZES[pool["size"]]
         # AKS keeps some for itself, and so do the pods that are on every node.
-        assert float(row.cpu) <= cores - 0.6
-        assert float(row.memory.removesuffix("Gi")) <= memory_gib * 0.9 - 1
+        cpu = float(row.cpu_request.removesuffix("m")) / (1000 if "m" in row.cpu_request else 1)
+        assert cpu <= cores - 0.6
+        assert float(row.memory_request.removesuffix("Gi")) <= memory_gib * 0.9 - 1
         assert pool["diskGiB"] <= temporary_gib
 
     def test_days_are_those_of_the_documentation(self, environment):

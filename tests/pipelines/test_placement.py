@@ -5,8 +5,6 @@ Fine-tuning has all of them; test_fine_tuning.py says that training's are the sa
 
 from __future__ import annotations
 
-import re
-
 import pytest
 import yaml
 
@@ -35,27 +33,19 @@ def tasks() -> dict[str, dict]:
 TASKS = tasks()
 
 
-def cores(text: str) -> float:
-    return float(text)
-
-
-def gibibytes(text: str) -> float:
-    number, unit = re.fullmatch(r"(\d+)(Gi|Mi)", text).groups()
-    return int(number) / {"Gi": 1, "Mi": 1024}[unit]
-
-
 def test_every_row_of_the_table_is_a_task_and_every_task_a_row():
     assert set(TASKS) == set(PLACEMENTS)
 
 
 @pytest.mark.parametrize("step", PLACEMENTS)
 class TestStep:
-    def test_has_the_cpu_and_the_memory_of_its_row_as_request_and_limit(self, step):
+    @pytest.mark.parametrize(
+        "amount", ["cpu_request", "cpu_limit", "memory_request", "memory_limit"]
+    )
+    def test_has_the_cpu_and_the_memory_of_its_row(self, step, amount):
         resources = EXECUTORS[TASKS[step]["executor"]]["container"]["resources"]
-        row = PLACEMENTS[step]
-        for kind in ("Request", "Limit"):
-            assert cores(resources[f"resourceCpu{kind}"]) == cores(row.cpu)
-            assert gibibytes(resources[f"resourceMemory{kind}"]) == gibibytes(row.memory)
+        name = "resource" + amount.title().replace("_", "")
+        assert resources[name] == getattr(PLACEMENTS[step], amount)
 
     def test_is_retried_as_often_as_its_row_says_with_a_growing_pause(self, step):
         policy = TASKS[step]["retryPolicy"]
