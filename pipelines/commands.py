@@ -6,7 +6,7 @@ import shlex
 import shutil
 import subprocess
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from components.artifacts import atomic_file
 from components.errors import RollcallError
@@ -70,13 +70,20 @@ def carry_out(commands: list[Command], echo: Callable[[str], None]) -> None:
 
 
 def _run(command: Command) -> None:
-    capture = subprocess.PIPE if command.output else None
+    if command.output is None:
+        _wait_for(command, None)
+    else:
+        with atomic_file(command.output) as path, path.open("wb") as stream:
+            _wait_for(command, stream)
+
+
+def _wait_for(command: Command, stdout: IO[bytes] | None) -> None:
     try:
-        done = subprocess.run(
+        subprocess.run(
             command.words,
             check=True,
             stdin=subprocess.DEVNULL,
-            stdout=capture,
+            stdout=stdout,
             timeout=command.timeout_s,
         )
     except subprocess.CalledProcessError as error:
@@ -84,8 +91,5 @@ def _run(command: Command) -> None:
     except subprocess.TimeoutExpired:
         how = f"took over {command.timeout_s / 60:g} minutes and was stopped"
     else:
-        if command.output:
-            with atomic_file(command.output) as path:
-                path.write_bytes(done.stdout)
         return
     raise RollcallError(f"{shlex.join(command.words)}\n{how}. {command.remedy}")

@@ -35,7 +35,7 @@ param gpuMaximum int
 param zones array
 
 @description('Whether disks of nodes are encrypted on the host.')
-param encryptionAtHost bool
+param encryptionAtHost bool = true
 
 @description('Resource id of the subnet of the nodes.')
 param subnetId string

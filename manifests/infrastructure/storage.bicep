@@ -152,8 +152,8 @@ resource checkpoints 'Microsoft.Storage/storageAccounts/fileServices/shares@2026
   }
 }
 
-// A version's age counts from the day on which it was written, so that what a deletion leaves of an
-// old recording goes at the rule's next run, and is then recoverable like all that was deleted.
+// A version's age counts from when it was written: what a change or a deletion leaves goes versionDays
+// later at the latest, of an old recording at once, and is then recoverable like all that was deleted.
 resource retention 'Microsoft.Storage/storageAccounts/managementPolicies@2026-09-01' = {
   parent: account
   name: 'default'

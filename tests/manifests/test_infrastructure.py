@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.cluster import NAMESPACE, UNSET, Environment
+from pipelines.deployment import NAMESPACE, UNSET, Environment
 from pipelines.overlay import OUTPUTS
 from pipelines.placement import PLACEMENTS
 from tests.manifests.bicep import INFRASTRUCTURE, Expression, read_bicep

@@ -329,8 +329,7 @@ def down(
         _either(commands, run=False)
         return
     with audited(Settings().audit_log, "cluster-down") as record:
-        typed = typer.prompt(f"Type {environment.group} to go on", default="", show_default=False)
-        if typed != environment.group:
+        if not _typed(environment.group):
             record.outcome = DECLINED
             raise RollcallError(f"nothing was deleted: {environment.group} was not typed")
         _either(commands, run=True)
@@ -355,6 +354,13 @@ def render(environment: Which, public_key: PublicKey = PUBLIC_KEY, images: Image
     """Write the manifests with what is this installation's own (a part of deploy)."""
     installation = Installation(environment.outputs, public_key, images)
     typer.echo(render_overlay(installation, environment.manifests))
+
+
+def _typed(name: str) -> bool:
+    try:
+        return bool(typer.prompt(f"Type {name} to go on") == name)
+    except typer.Abort:  # interrupted, or nobody is there to answer
+        return False
 
 
 def _subscription(given: str, *, run: bool) -> str:

@@ -1,0 +1,117 @@
+"""The overlay that is applied has what is one installation's own in it, or is not written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from components.errors import RollcallError
+from pipelines.overlay import OVERLAY, Installation, render_overlay
+from tests.fake_cloud_tools import OUTPUTS
+
+MANIFESTS = Path(__file__).parents[2] / "manifests"
+DIGEST = "sha256:" + "0" * 64
+
+
+@pytest.fixture
+def installation(tmp_path):
+    outputs = {name: {"type": "String", "value": value} for name, value in OUTPUTS.items()}
+    images = {
+        name: f"{OUTPUTS['containerRegistry']}/rollcall-{name}@{DIGEST}"
+        for name in ("data", "train", "edge")
+    }
+    given = Installation(
+        *(tmp_path / name for name in ("outputs.json", "public.pem", "images.json"))
+    )
+    given.outputs.write_text(json.dumps(outputs))
+    given.public_key.write_text("-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n")
+    given.images.write_text(json.dumps({"pushed": True, "images": images}))
+    return given
+
+
+@pytest.fixture
+def target(tmp_path):
+    return tmp_path / "rendered"
+
+
+@pytest.fixture
+def overlay(installation, target):
+    return render_overlay(installation, target, MANIFESTS)
+
+
+def test_every_placeholder_of_the_repository_is_replaced(overlay):
+    text = (overlay / "installation.env").read_text() + (overlay / "public.pem").read_text()
+    assert "PLACEHOLDER" not in text
+
+
+def test_every_name_gets_the_value_that_azure_gave(overlay):
+    rows = dict(line.split("=") for line in (overlay / "installation.env").read_text().splitlines())
+    assert rows == {
+        "AZURE_CLIENT_ID": OUTPUTS["runnerClientId"],
+        "SECRETS_CLIENT_ID": OUTPUTS["secretsClientId"],
+        "AZURE_TENANT_ID": OUTPUTS["tenantId"],
+        "STORAGE_ACCOUNT": OUTPUTS["storageAccount"],
+        "CONTAINER_REGISTRY": OUTPUTS["containerRegistry"],
+        "KEY_VAULT": OUTPUTS["keyVault"],
+    }
+
+
+def test_images_are_named_by_their_digest(overlay):
+    images = yaml.safe_load((overlay / "kustomization.yaml").read_text())["images"]
+    assert images
+    for image in images:
+        assert image == {
+            "name": image["name"],
+            "newName": f"{OUTPUTS['containerRegistry']}/{image['name']}",
+            "digest": DIGEST,
+        }
+
+
+def test_the_repository_keeps_its_placeholders(overlay):
+    assert "PLACEHOLDER" in (MANIFESTS / OVERLAY / "installation.env").read_text()
+
+
+def test_what_azure_made_is_not_described_to_the_cluster(overlay, target):
+    assert not (target / "infrastructure").exists()
+
+
+def test_outputs_of_an_older_template_are_refused(installation, target):
+    installation.outputs.write_text('{"tenantId": {"value": "x"}}')
+    with pytest.raises(RollcallError, match="make cluster-up"):
+        render_overlay(installation, target, MANIFESTS)
+
+
+def test_a_private_key_is_not_taken_for_the_public_one(installation, target):
+    installation.public_key.write_text("-----BEGIN EC PRIVATE KEY-----\n")
+    with pytest.raises(RollcallError, match="no public key"):
+        render_overlay(installation, target, MANIFESTS)
+    assert not target.exists()
+
+
+def test_a_missing_public_key_is_named(installation, target):
+    installation.public_key.unlink()
+    with pytest.raises(RollcallError, match="PUBLIC_KEY="):
+        render_overlay(installation, target, MANIFESTS)
+
+
+def test_images_that_no_cluster_can_pull_are_refused(installation, target):
+    installation.images.write_text('{"pushed": false, "images": {}}')
+    with pytest.raises(RollcallError, match="make images REGISTRY="):
+        render_overlay(installation, target, MANIFESTS)
+
+
+def test_missing_images_are_told(installation, target):
+    installation.images.unlink()
+    with pytest.raises(RollcallError, match="make images REGISTRY="):
+        render_overlay(installation, target, MANIFESTS)
+
+
+def test_an_overlay_that_asks_for_other_names_is_refused(installation, target, tmp_path):
+    other = tmp_path / "manifests" / OVERLAY
+    other.mkdir(parents=True)
+    (other / "installation.env").write_text("AZURE_CLIENT_ID=x\nNEW_NAME=x\n")
+    with pytest.raises(RollcallError, match="NEW_NAME"):
+        render_overlay(installation, target, tmp_path / "manifests")
