@@ -12,6 +12,7 @@ from pipelines.deployment import NAMESPACE, UNSET, Environment
 from pipelines.overlay import OUTPUTS
 from pipelines.placement import PLACEMENTS
 from tests.manifests.bicep import INFRASTRUCTURE, Expression, read_bicep
+from tests.manifests.rendered import of_kind
 
 FILES = sorted(path.name for path in INFRASTRUCTURE.glob("*.bicep"))
 MODULES = [name for name in FILES if name != "main.bicep"]
@@ -283,17 +284,18 @@ def test_each_identity_may_do_what_it_needs_and_no_more():
     assert sorted(assignments()) == sorted(MAY)
 
 
-def test_tokens_of_two_service_accounts_are_trusted():
-    subjects = {
-        each.value["parent"]: each.value["properties"]["subject"]
+def test_tokens_of_service_accounts_of_the_overlay_are_trusted():
+    identities = {
+        each.value["parent"]: each.value["properties"]["subject"].strip("'")
         for each in read("federation.bicep").of_kind("resource").values()
         if not each.existing
     }
-    account = "'system:serviceaccount:${namespace}:"
-    assert subjects == {
-        "runner": f"{account}rollcall-runner'",
-        "secrets": f"{account}rollcall-secrets'",
+    accounts = {"runner": "rollcall-runner", "secrets": "rollcall-secrets"}
+    assert identities == {
+        identity: f"system:serviceaccount:${{namespace}}:{account}"
+        for identity, account in accounts.items()
     }
+    assert set(accounts.values()) <= of_kind("aks", "ServiceAccount").keys()
 
 
 def test_runs_are_where_kubeflow_is_installed():

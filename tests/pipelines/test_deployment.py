@@ -17,7 +17,13 @@ from typer.testing import CliRunner
 
 from components.audit_log import DECLINED, read_log
 from components.errors import RollcallError
-from pipelines.deployment import UNSET, Environment, app, deploy_commands
+from pipelines.deployment import (
+    KUBEFLOW_VERSION,
+    UNSET,
+    Environment,
+    app,
+    deploy_commands,
+)
 from pipelines.overlay import OVERLAY
 from tests.fake_cloud_tools import FakeCloudTools
 
@@ -208,6 +214,11 @@ def test_deploy_goes_from_the_outputs_to_what_runs(filled, tools):
         assert part in " ".join(words)
     rendered = filled / "build/deploy/dev/manifests" / OVERLAY / "installation.env"
     assert "STORAGE_ACCOUNT=schoolrecordings\n" in rendered.read_text()
+
+
+def test_the_version_of_kubeflow_is_the_documented_one():
+    text = (ROOT / "docs/kubernetes.md").read_text()
+    assert set(re.findall(r"\?ref=([\d.]+)", text)) == {KUBEFLOW_VERSION}
 
 
 def test_the_own_kubeconfig_is_not_touched():

@@ -11,6 +11,7 @@ import yaml
 from components.errors import RollcallError
 from pipelines.overlay import OVERLAY, Installation, render_overlay
 from tests.fake_cloud_tools import OUTPUTS
+from tests.manifests.rendered import render
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 DIGEST = "sha256:" + "0" * 64
@@ -115,3 +116,14 @@ def test_an_overlay_that_asks_for_other_names_is_refused(installation, target, t
     (other / "installation.env").write_text("AZURE_CLIENT_ID=x\nNEW_NAME=x\n")
     with pytest.raises(RollcallError, match="NEW_NAME"):
         render_overlay(installation, target, tmp_path / "manifests")
+
+
+def test_kustomize_makes_pods_of_these_images(overlay):
+    deployments = [each for each in render(overlay) if each["kind"] == "Deployment"]
+    images = {
+        container["image"]
+        for each in deployments
+        for container in each["spec"]["template"]["spec"]["containers"]
+    }
+    host = OUTPUTS["containerRegistry"]
+    assert images == {f"{host}/rollcall-{name}@{DIGEST}" for name in ("data", "train")}
