@@ -106,7 +106,7 @@ def up_commands(environment: Environment, subscription: str, location: str) -> l
             15 * MINUTE,
         ),
         az.command(
-            "Change it (a new cluster takes a quarter of an hour)",
+            "Change it",
             "deployment group create",
             {**template, "output": "none"},
             "What was made stays. Mend the cause (docs/deployment.md has the usual ones) and run "
@@ -283,13 +283,13 @@ app = typer.Typer(
 Which = Annotated[Environment, typer.Argument(help="Which parameter file.")]
 Subscription = Annotated[str, typer.Option(help="Name or id of the Azure subscription.")]
 Run = Annotated[bool, typer.Option("--run", help="Run the commands, too.")]
-PublicKey = Annotated[Path, typer.Option(help="PEM file: whose models the robot may run.")]
+PublicKey = Annotated[Path, typer.Option(help="PEM file: what models are checked with.")]
 Images = Annotated[Path, typer.Option(help="What `make images` wrote.")]
 IMAGES: Final = Path("build/images.json")
 PUBLIC_KEY: Final = Path("public.pem")
 
 
-@app.command()
+@app.command(epilog="Example: rollcall cluster up dev")
 def up(
     environment: Which,
     subscription: Subscription = "",
@@ -310,7 +310,7 @@ def up(
     _either(up_commands(environment, _subscription(subscription, run=run), location), run=run)
 
 
-@app.command()
+@app.command(epilog="Example: rollcall cluster down dev")
 def down(
     environment: Which,
     subscription: Subscription = "",
@@ -335,7 +335,7 @@ def down(
         _either(commands, run=True)
 
 
-@app.command()
+@app.command(epilog="Example: rollcall cluster deploy prod --public-key public.pem")
 def deploy(
     environment: Which,
     subscription: Subscription = "",
@@ -349,7 +349,7 @@ def deploy(
     _either(deploy_commands(environment, named, public_key, images), run=run)
 
 
-@app.command()
+@app.command(epilog="Example: rollcall cluster render prod --public-key public.pem")
 def render(environment: Which, public_key: PublicKey = PUBLIC_KEY, images: Images = IMAGES) -> None:
     """Write the manifests with what is this installation's own (a part of deploy)."""
     installation = Installation(environment.outputs, public_key, images)

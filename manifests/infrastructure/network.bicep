@@ -12,6 +12,8 @@ param clusterPrincipalId string
 
 var networkContributor = '4d97b98b-1d4f-4787-a291-c67834d212e7'
 
+// With its subnet inside: put beside it, the subnet would be missing from the network's own description
+// when that is deployed again.
 resource network 'Microsoft.Network/virtualNetworks@2026-03-01' = {
   name: name
   location: location
@@ -19,23 +21,28 @@ resource network 'Microsoft.Network/virtualNetworks@2026-03-01' = {
     addressSpace: {
       addressPrefixes: ['10.240.0.0/16']
     }
-  }
-}
-
-resource nodes 'Microsoft.Network/virtualNetworks/subnets@2026-03-01' = {
-  parent: network
-  name: 'nodes'
-  properties: {
-    addressPrefix: '10.240.0.0/22'
-    serviceEndpoints: [
+    subnets: [
       {
-        service: 'Microsoft.Storage'
-      }
-      {
-        service: 'Microsoft.KeyVault'
+        name: 'nodes'
+        properties: {
+          addressPrefix: '10.240.0.0/22'
+          serviceEndpoints: [
+            {
+              service: 'Microsoft.Storage'
+            }
+            {
+              service: 'Microsoft.KeyVault'
+            }
+          ]
+        }
       }
     ]
   }
+}
+
+resource nodes 'Microsoft.Network/virtualNetworks/subnets@2026-03-01' existing = {
+  parent: network
+  name: 'nodes'
 }
 
 // Nodes come and go in this subnet, and the cluster puts them there.

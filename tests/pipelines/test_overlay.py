@@ -79,35 +79,25 @@ def test_what_azure_made_is_not_described_to_the_cluster(overlay, target):
     assert not (target / "infrastructure").exists()
 
 
-def test_outputs_of_an_older_template_are_refused(installation, target):
-    installation.outputs.write_text('{"tenantId": {"value": "x"}}')
-    with pytest.raises(RollcallError, match="make cluster-up"):
-        render_overlay(installation, target, MANIFESTS)
-
-
-def test_a_private_key_is_not_taken_for_the_public_one(installation, target):
-    installation.public_key.write_text("-----BEGIN EC PRIVATE KEY-----\n")
-    with pytest.raises(RollcallError, match="no public key"):
+@pytest.mark.parametrize(
+    ("file", "content", "told"),
+    [
+        ("public_key", "-----BEGIN EC PRIVATE KEY-----\n", "no public key"),
+        ("public_key", None, "PUBLIC_KEY="),
+        ("images", '{"pushed": false, "images": {}}', "make images REGISTRY="),
+        ("images", None, "make images REGISTRY="),
+        ("outputs", '{"tenantId": {"value": "x"}}', "make cluster-up"),
+    ],
+    ids=["a private key", "no key", "images not pushed", "no images", "an older template"],
+)
+def test_nothing_is_written_from(installation, target, file, content, told):
+    path = getattr(installation, file)
+    path.unlink()
+    if content:
+        path.write_text(content)
+    with pytest.raises(RollcallError, match=told):
         render_overlay(installation, target, MANIFESTS)
     assert not target.exists()
-
-
-def test_a_missing_public_key_is_named(installation, target):
-    installation.public_key.unlink()
-    with pytest.raises(RollcallError, match="PUBLIC_KEY="):
-        render_overlay(installation, target, MANIFESTS)
-
-
-def test_images_that_no_cluster_can_pull_are_refused(installation, target):
-    installation.images.write_text('{"pushed": false, "images": {}}')
-    with pytest.raises(RollcallError, match="make images REGISTRY="):
-        render_overlay(installation, target, MANIFESTS)
-
-
-def test_missing_images_are_told(installation, target):
-    installation.images.unlink()
-    with pytest.raises(RollcallError, match="make images REGISTRY="):
-        render_overlay(installation, target, MANIFESTS)
 
 
 def test_an_overlay_that_asks_for_other_names_is_refused(installation, target, tmp_path):
