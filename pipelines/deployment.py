@@ -207,11 +207,8 @@ def deploy_commands(
             f"{NAMESPACED} delete rolebinding pipeline-runner-binding --ignore-not-found",
         ),
         kubectl.applied("Rollcall", f"{environment.manifests / OVERLAY}", owner="rollcall"),
-        kubectl.applied(
-            "What Argo retries, and what not", f"{environment.manifests}/argo", owner="rollcall"
-        ),
         kubectl.command(
-            "Argo reads it when it starts",
+            "Argo reads what it retries, and what not, when it starts",
             f"{NAMESPACED} rollout restart deployment workflow-controller",
         ),
         kubectl.command(

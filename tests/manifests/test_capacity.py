@@ -52,6 +52,13 @@ def test_no_step_may_use_more_than_a_container_may(limits, step, amount):
     assert parse_quantity(allowed) <= parse_quantity(limits["max"][amount])
 
 
+@pytest.mark.parametrize("step", PLACEMENTS)
+def test_a_pod_has_disk_for_the_temporary_files_of_its_step_and_for_its_artifacts(limits, step):
+    containers = 2  # the step's own, and Argo's beside it
+    whole = containers * parse_quantity(limits["default"]["ephemeral-storage"])
+    assert whole >= 2 * parse_quantity(PLACEMENTS[step].ephemeral_storage)
+
+
 @pytest.mark.parametrize("workers", WORKERS)
 @pytest.mark.parametrize("amount", AMOUNTS)
 def test_a_run_fits_beside_what_stands_there(quota, limits, amount, workers):

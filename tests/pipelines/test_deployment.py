@@ -206,7 +206,6 @@ def test_deploy_goes_from_the_outputs_to_what_runs(filled, tools):
         "env/platform-agnostic?ref=2.17",
         "delete rolebinding pipeline-runner-binding",
         "manifests/overlays/aks",
-        "manifests/argo",
         "rollout restart deployment workflow-controller",
         "condition=available",
     )
