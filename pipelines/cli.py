@@ -264,6 +264,57 @@ def compile_(
         console.print("the compiled pipelines are current")
 
 
+@app.command(epilog="Example: rollcall cost runs/demo --simulate --evictions-per-hour 0.1")
+def cost(
+    run: Annotated[str, typer.Argument(help="Output folder of a local run, or id on Kubeflow.")],
+    prices: Annotated[
+        Path | None,
+        typer.Option(help="Price file.", show_default="runs/prices.json, or that of Rollcall"),
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="Of Kubeflow Pipelines.", show_default="ROLLCALL_HOST")
+    ] = "",
+    simulate: Annotated[
+        bool, typer.Option("--simulate", help="Draw evictions, too (docs/cost.md).")
+    ] = False,
+    evictions_per_hour: Annotated[float, typer.Option(help="Of one spot node.")] = 0.05,
+    startup: Annotated[float, typer.Option(help="Seconds before a pod works.")] = 60.0,
+    checkpoint: Annotated[
+        float, typer.Option(help="Seconds of work between two checkpoints of fine-tuning.")
+    ] = 60.0,
+    at_once: Annotated[
+        int, typer.Option(help="Iterations of a loop at the same time.", show_default="all")
+    ] = 0,
+    runs: Annotated[int, typer.Option(help="How many are drawn.")] = 10_000,
+    seed: Seed = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what a run cost on spot and on regular nodes, or a local one would have."""
+    from pipelines.cost_report import report_cost  # noqa: PLC0415 - slow
+    from pipelines.spot_simulation import Scenario  # noqa: PLC0415
+
+    supposed = Scenario(evictions_per_hour, startup, checkpoint, at_once, runs, seed)
+    report_cost(run, prices, host, supposed if simulate else None, console, as_json=as_json)
+
+
+@app.command(epilog="Example: rollcall prices --refresh --region northeurope --currency EUR")
+def prices(
+    refresh: Annotated[bool, typer.Option("--refresh", help="Fetch today's from Azure.")] = False,
+    region: Annotated[str, typer.Option(help="Where the cluster is.")] = "westeurope",
+    currency: Annotated[str, typer.Option(help="Three letters.")] = "USD",
+    output: Annotated[Path, typer.Option(help="Where they are written.")] = Path(
+        "runs/prices.json"
+    ),
+) -> None:
+    """Show what the cluster's nodes cost, or fetch today's prices."""
+    from pipelines.cost_report import refresh_prices, report_prices  # noqa: PLC0415 - slow
+
+    if refresh:
+        refresh_prices(region, currency, output, console)
+    else:
+        report_prices(console)
+
+
 def main() -> None:
     """Run the command; errors that a user can mend are shown without a traceback.
 
