@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from components.artifacts import read_json
 from components.errors import RollcallError
@@ -22,8 +25,11 @@ ATTEMPT: Final = re.compile(r"executor\((\d+)\)")
 
 ENDED: Final = ("SUCCEEDED", "SKIPPED", "FAILED", "CANCELED")
 
-TOLERANCE: Final = timedelta(seconds=5)
+TOLERANCE_S: Final = 5.0
 """Argo writes whole seconds, and the ends of a task and of its pod not always in the same round."""
+
+NEVER_S: Final = 1e9
+"""Seconds that stand for an infinite distance, which SciPy's assignment does not take."""
 
 
 @dataclass(frozen=True)
@@ -121,104 +127,112 @@ def read_kubeflow_run(run: Any) -> RunHistory:  # noqa: ANN401 - kfp_server_api 
     if run.state not in ENDED:
         raise RollcallError(f"run {run.run_id} is {run.state}: its cost can be told when it ended")
     nodes = list(run.run_details.task_details or ()) if run.run_details else []
-    tasks = [_Task(step, node, _end(node, run)) for node in nodes if (step := _step_of(node))]
-    # Those that succeeded first: they tell how many attempts at their task failed.
-    pods = sorted(_pods(nodes, run), key=lambda pod: (not pod.succeeded, pod.number, pod.created))
+    tasks = [
+        _Task(step, *_span(node, run), node.state == "SUCCEEDED")
+        for node in nodes
+        if (step := _step_of(node))
+    ]
+    pods = list(_pods(nodes, run))
     if not pods:
         raise RollcallError(
             f"Kubeflow tells nothing of the pods of run {run.run_id}: is it a run of Rollcall?"
         )
-    uncertain = sum(_give(pod, tasks) for pod in pods)
+    # Those that succeeded first: they tell how many attempts at their task failed.
+    uncertain = _assign([pod for pod in pods if pod.succeeded], tasks)
+    for number in range(1 + max(pod.number for pod in pods)):
+        failed = [pod for pod in pods if pod.number == number and not pod.succeeded]
+        uncertain += _assign(failed, tasks)
     first = min(pod.created for pod in pods)
     attempts = [
         _attempt(
-            task.step,
-            pod.number,
-            (pod.running - first).total_seconds(),
-            (pod.end - first).total_seconds(),
-            succeeded=pod.succeeded,
+            task.step, pod.number, pod.running - first, pod.end - first, succeeded=pod.succeeded
         )
         for task in tasks
         for pod in task.pods.values()
     ]
-    cached = sum(not task.pods and task.succeeded for task in tasks)
+    cached = sum(task.succeeded and not task.pods for task in tasks)
     return RunHistory(tuple(sorted(attempts, key=lambda each: each.start)), cached, uncertain)
 
 
 @dataclass(frozen=True)
 class _Pod:
-    """An attempt of which the task is not known yet."""
+    """An attempt of which the task is not known yet; times are POSIX timestamps."""
 
     number: int
-    created: datetime
-    running: datetime
-    end: datetime
+    created: float
+    running: float
+    end: float
     succeeded: bool
 
 
 @dataclass
 class _Task:
     step: str
-    node: Any
-    end: datetime
+    start: float
+    end: float
+    succeeded: bool
     pods: dict[int, _Pod] = field(default_factory=dict)
 
-    @property
-    def succeeded(self) -> bool:
-        return bool(self.node.state == "SUCCEEDED")
+    def distance(self, pod: _Pod) -> float:
+        """Seconds by which the attempt begins and ends otherwise than one of this task would.
 
-    def could_have(self, pod: _Pod) -> bool:
-        """Whether the attempt ran during this task, and is one that it lacks."""
-        within = self.node.start_time - TOLERANCE <= pod.created and pod.end <= self.end + TOLERANCE
-        done = max((n for n, each in self.pods.items() if each.succeeded), default=None)
-        if pod.succeeded or done is None:
-            lacking = done is None and pod.succeeded == self.succeeded
-        else:
-            lacking = pod.number < done
-        return within and lacking and pod.number not in self.pods
-
-    def distance(self, pod: _Pod) -> timedelta:
-        """How far the attempt's start and end are from where this task would have them."""
-        distance = timedelta()
-        if pod.number == 0:
-            distance += abs(pod.created - self.node.start_time)
-        elif before := self.pods.get(pod.number - 1):
-            distance += abs(pod.created - before.end)
-        return distance + (abs(self.end - pod.end) if pod.succeeded else timedelta())
+        Infinite if it cannot be: it did not run during the task, or is one too many.
+        """
+        last = next((each for each in self.pods.values() if each.succeeded), None)
+        if pod.number in self.pods or (last is None and pod.succeeded != self.succeeded):
+            return math.inf
+        latest = self.end
+        if last is not None:
+            if pod.succeeded or pod.number > last.number:
+                return math.inf
+            latest = last.created
+        if pod.created < self.start - TOLERANCE_S or pod.end > latest + TOLERANCE_S:
+            return math.inf
+        before = self.pods.get(pod.number - 1)
+        expected = self.start if pod.number == 0 else before.end if before else pod.created
+        return abs(pod.created - expected) + (abs(self.end - pod.end) if pod.succeeded else 0)
 
 
-def _give(pod: _Pod, tasks: Sequence[_Task]) -> bool:
-    """Give an attempt to its task; returns whether it could be of another step as well."""
-    able = sorted(
-        ((task.distance(pod), task) for task in tasks if task.could_have(pod)),
-        key=lambda each: each[0],
+def _assign(pods: Sequence[_Pod], tasks: Sequence[_Task]) -> int:
+    """Give attempts to tasks, at most one each, so that the distances are the least in sum.
+
+    Returns how many could as well be of a task of another step.
+    """
+    if not pods:
+        return 0
+    distances = np.array([[task.distance(pod) for task in tasks] for pod in pods]).reshape(
+        len(pods), len(tasks)
     )
-    if not able:
+    rows, columns = linear_sum_assignment(np.minimum(distances, NEVER_S))
+    chosen = distances[rows, columns]
+    if len(rows) < len(pods) or np.isinf(chosen).any():
         raise RollcallError("Kubeflow tells of a pod that ran during no task of this pipeline")
-    nearest, owner = able[0]
-    owner.pods[pod.number] = pod
-    return any(
-        task.step != owner.step and distance - nearest < TOLERANCE for distance, task in able
-    )
+    steps = np.array([task.step for task in tasks])
+    near = distances - chosen[:, np.newaxis] < TOLERANCE_S
+    other = steps[np.newaxis] != steps[columns][:, np.newaxis]
+    for row, column in zip(rows, columns, strict=True):
+        tasks[column].pods[pods[row].number] = pods[row]
+    return int((near & other).any(axis=1).sum())
 
 
 def _pods(nodes: Sequence[Any], run: Any) -> Iterator[_Pod]:  # noqa: ANN401
     for node in nodes:
         found = ATTEMPT.fullmatch(node.display_name or "")
         if found and node.state != "SKIPPED":
-            start, end = node.start_time, _end(node, run)
-            reported = [
-                each.update_time for each in node.state_history or () if each.state == "RUNNING"
-            ]
+            start, end = _span(node, run)
+            reported = (
+                each.update_time.timestamp()
+                for each in node.state_history or ()
+                if each.state == "RUNNING"
+            )
             running = min((time for time in reported if start <= time <= end), default=start)
             yield _Pod(int(found[1]), start, running, end, node.state == "SUCCEEDED")
 
 
-def _end(node: Any, run: Any) -> datetime:  # noqa: ANN401
-    """A node that was cut off has no end of its own; Kubeflow then says 1970."""
-    own = node.end_time
-    end: datetime = own if own and own >= node.start_time else run.finished_at
-    return end
+def _span(node: Any, run: Any) -> tuple[float, float]:  # noqa: ANN401
+    """Start and end; a node that was cut off has no end of its own, or one before its start."""
+    own = node.end_time and node.end_time >= node.start_time
+    return node.start_time.timestamp(), (node.end_time if own else run.finished_at).timestamp()
 
 
 def _step_of(node: Any) -> str | None:  # noqa: ANN401

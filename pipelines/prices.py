@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 import urllib.parse
 import urllib.request
@@ -64,7 +64,7 @@ class PriceList(BaseModel):
 
     region: str = Field(min_length=1)
     currency: str = Field(pattern="^[A-Z]{3}$")
-    date: datetime.date
+    date: dt.date
     source: str = Field(min_length=1)
     per_hour: dict[str, Price] = Field(min_length=1)
 
@@ -81,7 +81,7 @@ class PriceList(BaseModel):
             )
         return self.per_hour[sku]
 
-    def is_old(self, today: datetime.date) -> bool:
+    def is_old(self, today: dt.date) -> bool:
         """Whether it is older than 90 days. Spot prices move every month."""
         return (today - self.date).days > OLD_DAYS
 
@@ -178,7 +178,7 @@ def fetch_prices(
     return PriceList(
         region=region,
         currency=currency,
-        date=datetime.datetime.now(datetime.UTC).date(),
+        date=dt.datetime.now(dt.UTC).date(),
         source=endpoint,
         per_hour={sku: Price(regular=regular[sku], spot=spot.get(sku)) for sku in skus},
     )

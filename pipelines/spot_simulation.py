@@ -14,6 +14,7 @@ The model, which docs/cost.md explains:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -71,8 +72,9 @@ class Scenario:
         Raises:
             RollcallError: a value is out of its range.
         """
-        if min(self.evictions_per_hour, self.startup_s, self.checkpoint_s, self.at_once) < 0:
-            raise RollcallError("rates, seconds and places cannot be negative")
+        given = (self.evictions_per_hour, self.startup_s, self.checkpoint_s, self.at_once)
+        if not all(0 <= value < math.inf for value in given):
+            raise RollcallError("rates, seconds and places have to be numbers from 0")
         if not 1 <= self.runs <= MOST_RUNS:
             raise RollcallError(f"--runs is {self.runs}; it has to be from 1 to {MOST_RUNS}")
         return self

@@ -1,0 +1,56 @@
+"""How much of a node a step takes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pipelines.node_pools import POOLS, NodePool, quantity
+from pipelines.placement import PLACEMENTS
+
+NODE = NodePool("made up", cpus=4, memory_gib=16, always_on=0)
+ROW = replace(PLACEMENTS["extract_frames"], cpu_request="1", memory_request="1Gi")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("2", 2), ("1500m", 1.5), ("0.5", 0.5), ("3Gi", 3 * 2**30), ("5M", 5_000_000), ("7", 7)],
+)
+def test_kubernetes_amounts_are_read(text, value):
+    assert quantity(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "1.5.0", "-1", "2Ti", "2 Gi", "1e3"])
+def test_what_is_no_amount_is_refused(text):
+    with pytest.raises(ValueError, match="no amount"):
+        quantity(text)
+
+
+def test_a_node_has_less_for_pods_than_it_is_sold_with():
+    """4 cores less 0.14; 16 GiB less 20 MB for each of 110 pods, 50 MB, and 100 MiB."""
+    assert pytest.approx(3.86) == NODE.allocatable_cpus
+    assert NODE.allocatable_bytes == 16 * 2**30 - 2_250_000_000 - 100 * 2**20
+
+
+def test_a_small_node_keeps_at_most_a_quarter_of_its_memory_back():
+    small = NodePool("made up", cpus=2, memory_gib=8, always_on=0)
+    assert small.allocatable_bytes == 6 * 2**30 - 100 * 2**20
+
+
+def test_the_larger_part_counts():
+    assert NODE.share(ROW) == pytest.approx(1 / 3.86)
+    assert NODE.share(replace(ROW, memory_request="8Gi")) == pytest.approx(
+        8 * 2**30 / NODE.allocatable_bytes
+    )
+
+
+def test_a_pod_that_fits_on_no_node_is_refused():
+    with pytest.raises(ValueError, match="Extract frames does not fit on made up"):
+        NODE.share(replace(ROW, memory_request="16Gi"))
+
+
+@pytest.mark.parametrize("step", PLACEMENTS)
+def test_every_step_fits_on_a_node_of_its_pool(step):
+    row = PLACEMENTS[step]
+    assert 0 < POOLS[row.pool].share(row) <= 1
