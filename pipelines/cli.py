@@ -285,6 +285,7 @@ def cost(
     at_once: Annotated[
         int, typer.Option(help="Iterations of a loop at the same time.", show_default="all")
     ] = 0,
+    work_factor: Annotated[float, typer.Option(help="As if tasks had so much more work.")] = 1.0,
     runs: Annotated[int, typer.Option(help="How many are drawn.")] = 10_000,
     seed: Seed = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -293,7 +294,7 @@ def cost(
     from pipelines.cost_report import report_cost  # noqa: PLC0415 - slow
     from pipelines.spot_simulation import Scenario  # noqa: PLC0415
 
-    supposed = Scenario(evictions_per_hour, startup, checkpoint, at_once, runs, seed)
+    supposed = Scenario(evictions_per_hour, startup, checkpoint, at_once, runs, seed, work_factor)
     report_cost(run, prices, host, supposed if simulate else None, console, as_json=as_json)
 
 

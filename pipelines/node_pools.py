@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from pipelines.placement import Placement
 
-MOST_PODS: Final = 110
-"""On a node (Kubernetes' own limit); AKS keeps memory back for each."""
+MOST_PODS: Final = 60
+"""On a node (maxPods in manifests/infrastructure/aks.bicep); AKS keeps memory back for each."""
 
 CPUS_RESERVED: Final = {2: 0.10, 4: 0.14, 8: 0.18, 16: 0.26, 32: 0.42, 64: 0.74}
 """Cores of a node -> those AKS keeps: learn.microsoft.com/azure/aks/node-resource-reservations."""
@@ -69,11 +69,11 @@ class NodePool:
 
 
 POOLS: Final = {
-    "system": NodePool("Standard_D2s_v5", 2, 8, always_on=1),
-    "regular": NodePool("Standard_D4s_v5", 4, 16, always_on=1),
-    "spot": NodePool("Standard_D8s_v5", 8, 32, always_on=0),
+    "system": NodePool("Standard_D2ads_v5", 2, 8, always_on=2),
+    "regular": NodePool("Standard_D4ads_v5", 4, 16, always_on=1),
+    "spot": NodePool("Standard_E4ads_v5", 4, 32, always_on=0),
 }
-"""As manifests/infrastructure makes them."""
+"""As manifests/infrastructure/prod.bicepparam has them."""
 
 
 def quantity(text: str) -> float:

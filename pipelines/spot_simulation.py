@@ -57,6 +57,7 @@ class Scenario:
         at_once: iterations of a loop that run at the same time; 0 is all.
         runs: how many are drawn.
         seed: of the draws; the same seed gives the same numbers.
+        work_factor: each task has so many times the work that it had in the run.
     """
 
     evictions_per_hour: float
@@ -65,6 +66,7 @@ class Scenario:
     at_once: int = 0
     runs: int = 10_000
     seed: int = 0
+    work_factor: float = 1.0
 
     def checked(self) -> Scenario:
         """The same.
@@ -72,9 +74,15 @@ class Scenario:
         Raises:
             RollcallError: a value is out of its range.
         """
-        given = (self.evictions_per_hour, self.startup_s, self.checkpoint_s, self.at_once)
+        given = (
+            self.evictions_per_hour,
+            self.startup_s,
+            self.checkpoint_s,
+            self.at_once,
+            self.work_factor,
+        )
         if not all(0 <= value < math.inf for value in given):
-            raise RollcallError("rates, seconds and places have to be numbers from 0")
+            raise RollcallError("rates, seconds, places and factors have to be numbers from 0")
         if not 1 <= self.runs <= MOST_RUNS:
             raise RollcallError(f"--runs is {self.runs}; it has to be from 1 to {MOST_RUNS}")
         return self
@@ -284,7 +292,7 @@ class _Draw:
         row, scenario = PLACEMENTS[task.step], self._scenario
         on_spot = self._spot and row.pool == SPOT
         times = draw_task(
-            tasks[iteration],
+            tasks[iteration] * scenario.work_factor,
             task.retry,
             self._generator,
             self._runs,

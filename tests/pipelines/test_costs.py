@@ -13,7 +13,7 @@ from components.errors import RollcallError
 from pipelines.attempts import Attempt, RunHistory
 from pipelines.cost_tables import cost_lines, cost_warnings
 from pipelines.costs import always_on_per_hour, bill_of
-from pipelines.node_pools import POOLS, NodePool
+from pipelines.node_pools import POOLS
 from pipelines.placement import PLACEMENTS
 from pipelines.prices import Price, PriceList
 
@@ -49,10 +49,10 @@ def unknown_spot():
 
 
 class TestBill:
-    def test_of_an_hour_on_half_a_spot_node(self):
-        """The share is the larger of 1.5 / 7.82 cores and of 6 GiB / 29.81 GiB."""
+    def test_of_an_hour_on_a_part_of_a_spot_node(self):
+        """The share is the larger of 1.5 / 3.86 cores and of 6 / 30.7 GiB."""
         total = bill(attempt()).total
-        assert pytest.approx(6 * 2**30 / POOLS["spot"].allocatable_bytes) == SHARE
+        assert pytest.approx(1.5 / 3.86) == SHARE
         assert total.node_seconds == pytest.approx(HOUR * SHARE)
         assert total.node_seconds_alone == HOUR
         assert total.as_placed == total.on_spot == pytest.approx(0.1 * SHARE)
@@ -107,7 +107,7 @@ class TestBill:
 
     def test_without_the_size_of_a_pool_is_refused(self):
         prices = PRICES.model_copy(update={"per_hour": {"X": Price(regular=1, spot=1)}})
-        with pytest.raises(RollcallError, match="no Standard_D8s_v5"):
+        with pytest.raises(RollcallError, match=f"no {POOLS['spot'].sku}"):
             bill(attempt(), prices=prices)
 
     def test_of_nothing_is_nothing(self):
@@ -116,18 +116,18 @@ class TestBill:
 
 
 def test_nodes_that_are_always_on_are_told_apart():
-    pools = {"system": POOLS["system"], "spot": NodePool(POOLS["spot"].sku, 8, 32, always_on=0)}
-    assert always_on_per_hour(PRICES, pools) == {"system": 0.1}
+    pools = {"system": POOLS["system"], "spot": POOLS["spot"]}
+    assert always_on_per_hour(PRICES, pools) == {"system": 2 * 0.1}
 
 
 class TestLines:
     def test_tell_what_is_saved_and_what_was_lost(self):
         made = bill(attempt(succeeded=False), attempt(number=1), cached=3)
         told = "\n".join(cost_lines(made))
-        assert "Saved: 0.0403 USD, 50.0%, with 100.0% of the node-seconds on spot nodes." in told
-        assert "Lost, so done again or in vain: 1 of 2 pods, 725 node-seconds, 0.0201 USD" in told
-        assert "If each pod had a node to itself: 7200 node-seconds, not 1449." in told
-        assert "0.300 USD an hour for nodes that are always on (system, regular)." in told
+        assert "Saved: 0.078 USD, 50.0%, with 100.0% of the node-seconds on spot nodes." in told
+        assert "Lost, so done again or in vain: 1 of 2 pods, 1399 node-seconds, 0.039 USD" in told
+        assert "If each pod had a node to itself: 7200 node-seconds, not 2798." in told
+        assert "0.400 USD an hour for nodes that are always on (system, regular)." in told
         assert "3 tasks took an earlier run's outputs, at no cost." in told
 
     @pytest.mark.parametrize(("today", "warned"), [(date(2026, 4, 1), 0), (date(2026, 4, 2), 1)])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -28,14 +30,14 @@ def test_what_is_no_amount_is_refused(text):
 
 
 def test_a_node_has_less_for_pods_than_it_is_sold_with():
-    """4 cores less 0.14; 16 GiB less 20 MB for each of 110 pods, 50 MB, and 100 MiB."""
+    """4 cores less 0.14; 16 GiB less 20 MB for each of 60 pods, 50 MB, and 100 MiB."""
     assert pytest.approx(3.86) == NODE.allocatable_cpus
-    assert NODE.allocatable_bytes == 16 * 2**30 - 2_250_000_000 - 100 * 2**20
+    assert NODE.allocatable_bytes == 16 * 2**30 - 1_250_000_000 - 100 * 2**20
 
 
 def test_a_small_node_keeps_at_most_a_quarter_of_its_memory_back():
-    small = NodePool("made up", cpus=2, memory_gib=8, always_on=0)
-    assert small.allocatable_bytes == 6 * 2**30 - 100 * 2**20
+    small = NodePool("made up", cpus=2, memory_gib=4, always_on=0)
+    assert small.allocatable_bytes == 3 * 2**30 - 100 * 2**20
 
 
 def test_the_larger_part_counts():
@@ -54,3 +56,15 @@ def test_a_pod_that_fits_on_no_node_is_refused():
 def test_every_step_fits_on_a_node_of_its_pool(step):
     row = PLACEMENTS[step]
     assert 0 < POOLS[row.pool].share(row) <= 1
+
+
+PARAMETERS = Path(__file__).parents[2] / "manifests" / "infrastructure" / "prod.bicepparam"
+
+
+@pytest.mark.skipif(not PARAMETERS.exists(), reason="the infrastructure is not there")
+@pytest.mark.parametrize("name", POOLS)
+def test_the_pools_are_those_that_are_deployed(name):
+    deployed = re.search(
+        rf"\b{name}: \{{\s+size: '(\w+)'\s+minimum: (\d+)", PARAMETERS.read_text(encoding="utf-8")
+    )
+    assert deployed.groups() == (POOLS[name].sku, str(POOLS[name].always_on))

@@ -107,6 +107,9 @@ class TestRun:
     def test_starts_a_pod_for_each_task_on_the_path(self):
         assert self.seconds(startup_s=7.0) == 171 + 8 * 7
 
+    def test_has_so_many_times_the_work(self):
+        assert self.seconds(work_factor=10.0) == 1710
+
     def test_costs_what_its_nodes_cost(self):
         outcome = simulate(TRAINING, {"train_model": [HOUR]}, PRICES, CALM)
         share = POOLS["spot"].share(PLACEMENTS["train_model"])
@@ -178,7 +181,7 @@ class TestRun:
         assert max(runs) == 1200 // 13
 
     def test_needs_a_spot_price(self):
-        with pytest.raises(RollcallError, match="no spot price of Standard_D8s_v5"):
+        with pytest.raises(RollcallError, match=f"no spot price of {POOLS['spot'].sku}"):
             simulate(TRAINING, WORK, unknown_spot(), CALM)
 
     @pytest.mark.parametrize(
