@@ -1,24 +1,45 @@
-"""Where each step runs and what it may use: one table, and one function that applies it."""
+"""Where each step runs and what it may use: one table, and one function that applies it.
+
+What Kubeflow's SDK cannot say of a task, manifests/argo says of all pods: docs/operations.md.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from kfp import kubernetes
 
 from components.signing import SIGNING_VARIABLE, VERIFY_VARIABLE
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kfp.dsl import PipelineTask
 
     from pipelines.settings import Settings
 
-BACKOFF: Final = {
-    "backoff_duration": "30s",
-    "backoff_factor": 2.0,
-    "backoff_max_duration": "600s",
-}
+USER: Final = 10001
+"""User and group that the steps run as; the images are made for it."""
+
+TEMPORARY: Final = "/tmp"  # noqa: S108 - an empty volume of the pod's own
+"""All that a step may write to, beside its outputs."""
+
+FIRST_PAUSE_S: Final = 10
+PAUSE_FACTOR: Final = 2
+"""Each pause before a retry is that many times as long as the one before."""
+
+REGULAR_NODES: Final = {"rollcall.io/pool": "regular"}
+SPOT_NODES: Final = {"rollcall.io/pool": "spot"}
+SPOT_TOLERATIONS: Final = [
+    {
+        "key": "kubernetes.azure.com/scalesetpriority",
+        "operator": "Equal",
+        "value": "spot",
+        "effect": "NoSchedule",
+    }
+]
+"""Of the taint that AKS gives to spot nodes. Without it a pod waits for a node for ever."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +55,12 @@ class Placement:
         memory_request: that a node has to have free. The limit, always: a core can be taken back
             from a pod, memory cannot, so what is promised twice ends in a kill.
         memory_limit: above it the step is killed.
-        ephemeral_storage: of the node's disk, for temporary files.
+        ephemeral_storage: that /tmp may take of the node's disk; above it the pod is evicted.
         pool: "regular", or "spot", whose nodes may be taken away at any time.
-        retries: of a task whose pod was lost; what else is retried, manifests/argo says.
+        retries: of a task whose pod was lost; manifests/argo says what else is none.
         timeout_s: seconds after which a task is stopped.
         cached: whether the same inputs may give an earlier run's outputs.
-        gpu: whether it can use one.
+        reads_blob: whether it reads Azure Blob, as the identity of its service account.
     """
 
     title: str
@@ -53,7 +74,29 @@ class Placement:
     retries: int
     timeout_s: int
     cached: bool = True
-    gpu: bool = False
+    reads_blob: bool = False
+
+    @property
+    def retry_window_s(self) -> int:
+        """Seconds from a task's first start after which it is not retried any more.
+
+        Argo counts from there, running times included, so every attempt has to fit in.
+        """
+        pauses = FIRST_PAUSE_S * (PAUSE_FACTOR**self.retries - 1) // (PAUSE_FACTOR - 1)
+        return (self.retries + 1) * self.timeout_s + pauses
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """The nodes of a pool: values, or parameters of the pipeline that have them.
+
+    Attributes:
+        selector: labels that a node has to have.
+        tolerations: of its taints, each as Kubernetes writes it.
+    """
+
+    selector: Any
+    tolerations: Any = None
 
 
 HOUR: Final = 3600
@@ -61,7 +104,18 @@ HOUR: Final = 3600
 PLACEMENTS: Final[dict[str, Placement]] = {
     # A source can change without its name changing, so what lists it is never cached.
     "ingest_videos": Placement(
-        "List clips", "data", "500m", "1", "3Gi", "3Gi", "8Gi", "regular", 3, HOUR, cached=False
+        "List clips",
+        "data",
+        "500m",
+        "1",
+        "3Gi",
+        "3Gi",
+        "8Gi",
+        "regular",
+        3,
+        HOUR,
+        cached=False,
+        reads_blob=True,
     ),
     # Nor can the champion of a registry be told from its name.
     "export_backbones": Placement(
@@ -78,7 +132,17 @@ PLACEMENTS: Final[dict[str, Placement]] = {
         cached=False,
     ),
     "extract_frames": Placement(
-        "Extract frames", "data", "1500m", "2", "3Gi", "3Gi", "16Gi", "spot", 5, 6 * HOUR
+        "Extract frames",
+        "data",
+        "1500m",
+        "2",
+        "3Gi",
+        "3Gi",
+        "16Gi",
+        "spot",
+        5,
+        6 * HOUR,
+        reads_blob=True,
     ),
     "embed_frames": Placement(
         "Embed frames", "data", "1500m", "2", "4Gi", "4Gi", "16Gi", "spot", 5, 6 * HOUR
@@ -91,7 +155,7 @@ PLACEMENTS: Final[dict[str, Placement]] = {
     ),
     # Resumes from its checkpoints, so that a retry after an eviction loses steps, not hours.
     "fine_tune_model": Placement(
-        "Fine-tune", "train", "3", "4", "16Gi", "16Gi", "4Gi", "spot", 10, 24 * HOUR, gpu=True
+        "Fine-tune", "train", "3", "4", "16Gi", "16Gi", "4Gi", "spot", 8, 24 * HOUR
     ),
     "compare_models": Placement(
         "Compare", "train", "500m", "1", "2Gi", "2Gi", "2Gi", "regular", 2, HOUR
@@ -110,10 +174,13 @@ KEYS: Final = "/etc/rollcall"
 """Where keys are mounted."""
 
 
-def place(task: PipelineTask, step: str, settings: Settings) -> PipelineTask:
+def place(
+    task: PipelineTask, step: str, settings: Settings, pools: Mapping[str, Nodes]
+) -> PipelineTask:
     """Give `task` what the row of `step` says.
 
-    On this machine nothing evicts a task, and the same inputs fail the same way: no retries there.
+    On this machine nothing evicts a task, and the same inputs fail the same way: no retries there,
+    and nothing that only a cluster has.
 
     Raises:
         KeyError: the table has no such row.
@@ -123,12 +190,29 @@ def place(task: PipelineTask, step: str, settings: Settings) -> PipelineTask:
     task.set_display_name(row.title).set_container_image(image)
     task.set_cpu_request(row.cpu_request).set_cpu_limit(row.cpu_limit)
     task.set_memory_request(row.memory_request).set_memory_limit(row.memory_limit)
-    task.set_retry(0 if settings.local else row.retries, **BACKOFF)
     task.set_caching_options(row.cached)
+    if settings.local:
+        return task.set_retry(0)
+    task.set_retry(row.retries, f"{FIRST_PAUSE_S}s", PAUSE_FACTOR, f"{row.retry_window_s}s")
     kubernetes.set_timeout(task, row.timeout_s)
-    if not settings.local:
-        _mount_keys(task, step, settings)
+    _choose_nodes(task, pools[row.pool])
+    _confine(task, row)
+    _mount_keys(task, step, settings)
     return task
+
+
+def _choose_nodes(task: PipelineTask, nodes: Nodes) -> None:
+    kubernetes.add_node_selector_json(task, nodes.selector)
+    if nodes.tolerations is not None:
+        kubernetes.add_toleration_json(task, nodes.tolerations)
+
+
+def _confine(task: PipelineTask, row: Placement) -> None:
+    """Let a pod be nobody in particular, and write only where it has to."""
+    kubernetes.set_security_context(task, USER, USER, run_as_non_root=True)
+    kubernetes.empty_dir_mount(task, "tmp", TEMPORARY, size_limit=row.ephemeral_storage)
+    if row.reads_blob:
+        kubernetes.add_pod_label(task, "azure.workload.identity/use", "true")
 
 
 def _mount_keys(task: PipelineTask, step: str, settings: Settings) -> None:

@@ -15,7 +15,7 @@ from components.register_model.component import register_model
 from components.split_dataset.component import split_dataset
 from components.train_model.component import train_model
 from pipelines.options import DEFAULTS
-from pipelines.placement import place
+from pipelines.placement import REGULAR_NODES, SPOT_NODES, SPOT_TOLERATIONS, Nodes, place
 from pipelines.settings import Settings
 
 NAME: Final = "rollcall-training"
@@ -64,6 +64,9 @@ def training_steps(
         gate_max_latency_ms: float = DEFAULTS.gate_max_latency_ms,
         gate_max_size_mb: float = DEFAULTS.gate_max_size_mb,
         augment_views: int = DEFAULTS.augment_views,
+        regular_node_selector: dict[str, str] = REGULAR_NODES,
+        spot_node_selector: dict[str, str] = SPOT_NODES,
+        spot_tolerations: list[dict[str, str]] = SPOT_TOLERATIONS,
     ) -> None:
         """Train, compare and register.
 
@@ -102,14 +105,23 @@ def training_steps(
                 have.
             gate_max_size_mb: Size of the edge model that a champion may have.
             augment_views: Augmented views of each frame that are embedded to learn from, too.
+            regular_node_selector: Labels of the nodes for steps that should not be interrupted.
+            spot_node_selector: Labels of the nodes for steps that are started again when their node
+                is taken away. The regular ones: nothing runs on spot nodes.
+            spot_tolerations: Of the taints of those nodes.
         """
         run = dsl.PIPELINE_JOB_ID_PLACEHOLDER
-        ended = place(notify(registry=registry, run=run), "notify", settings)
+        pools = {
+            "regular": Nodes(regular_node_selector),
+            "spot": Nodes(spot_node_selector, spot_tolerations),
+        }
+        ended = place(notify(registry=registry, run=run), "notify", settings, pools)
         with dsl.ExitHandler(ended, name="until-notified"):
             ingested = place(
                 ingest_videos(source=source, workers=workers, roster=roster),
                 "ingest_videos",
                 settings,
+                pools,
             )
             exported = place(
                 export_backbones(
@@ -117,6 +129,7 @@ def training_steps(
                 ),
                 "export_backbones",
                 settings,
+                pools,
             )
             with dsl.ParallelFor(ingested.outputs["Output"], name="each-shard") as shard:
                 extracted = place(
@@ -132,6 +145,7 @@ def training_steps(
                     ),
                     "extract_frames",
                     settings,
+                    pools,
                 )
                 embedded = place(
                     embed_frames(
@@ -144,6 +158,7 @@ def training_steps(
                     ),
                     "embed_frames",
                     settings,
+                    pools,
                 )
             split = place(
                 split_dataset(
@@ -158,6 +173,7 @@ def training_steps(
                 ),
                 "split_dataset",
                 settings,
+                pools,
             )
             with dsl.ParallelFor(backbones, name="each-backbone") as backbone:
                 trained = place(
@@ -173,6 +189,7 @@ def training_steps(
                     ),
                     "train_model",
                     settings,
+                    pools,
                 )
                 tuned = fine_tune(split, trained) if fine_tune else None
             behind_heads = (
@@ -200,6 +217,7 @@ def training_steps(
                 ),
                 "compare_models",
                 settings,
+                pools,
             )
             place(
                 register_model(
@@ -216,6 +234,7 @@ def training_steps(
                 ),
                 "register_model",
                 settings,
+                pools,
             )
 
     return training

@@ -7,7 +7,7 @@ import yaml
 
 from components.errors import RollcallError
 from pipelines.compilation import COMPILED
-from pipelines.fine_tuning import CHECKPOINTS
+from pipelines.fine_tuning import CHECKPOINTS, ON_A_CLUSTER
 from pipelines.options import FineTuningOptions
 from pipelines.settings import Settings
 
@@ -64,7 +64,9 @@ def test_its_parameters_are_those_of_training_and_its_own():
     assert {name: row["description"] for name, row in training.items()}.items() <= {
         name: row["description"] for name, row in own.items()
     }.items()
-    assert set(own) == {*FineTuningOptions().arguments(), "source", "registry", "checkpoint_dir"}
+    nodes = {"regular_node_selector", "spot_node_selector", "spot_tolerations"}
+    options = {*FineTuningOptions().arguments(), "source", "registry"}
+    assert set(own) == {*options, *nodes, *ON_A_CLUSTER}
     assert own["backbones"]["defaultValue"] == list(FineTuningOptions().backbones)
 
 
