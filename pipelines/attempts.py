@@ -12,13 +12,18 @@ from scipy.optimize import linear_sum_assignment
 
 from components.artifacts import read_json
 from components.errors import RollcallError
+from pipelines.node_pools import POOLS
 from pipelines.placement import PLACEMENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 STEPS_FILE: Final = "steps.json"
+
+POOL_LABEL: Final = "rollcall.io/pool"
+TUNING: Final = frozenset({"fine_tune_model"})
+"""Steps whose nodes are chosen by a parameter of their own."""
 
 ATTEMPT: Final = re.compile(r"executor\((\d+)\)")
 """How Kubeflow's compiler and Argo call the pods of a task that has retries: its first is (0)."""
@@ -98,7 +103,7 @@ def read_local_run(output: Path) -> RunHistory:
         for row in read_json(path)["steps"]:
             step, tasks = str(row["step"]), int(row["tasks"])
             mean = float(row["task_seconds"]) / tasks
-            attempts += [_attempt(step, 0, 0.0, mean, succeeded=True)] * tasks
+            attempts += [Attempt(step, _pool(step, {}), 0, 0.0, mean, succeeded=True)] * tasks
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
         raise RollcallError(f"{path} is not as docs/outputs.md says: {error!r}") from error
     return RunHistory(tuple(attempts))
@@ -143,9 +148,15 @@ def read_kubeflow_run(run: Any) -> RunHistory:  # noqa: ANN401 - kfp_server_api 
         failed = [pod for pod in pods if pod.number == number and not pod.succeeded]
         uncertain += _assign(failed, tasks)
     first = min(pod.created for pod in pods)
+    given = (run.runtime_config and run.runtime_config.parameters) or {}
     attempts = [
-        _attempt(
-            task.step, pod.number, pod.running - first, pod.end - first, succeeded=pod.succeeded
+        Attempt(
+            task.step,
+            _pool(task.step, given),
+            pod.number,
+            pod.running - first,
+            pod.end - first,
+            pod.succeeded,
         )
         for task in tasks
         for pod in task.pods.values()
@@ -241,7 +252,13 @@ def _step_of(node: Any) -> str | None:  # noqa: ANN401
     return step if step in PLACEMENTS and node.state != "SKIPPED" else None
 
 
-def _attempt(step: str, number: int, start: float, end: float, *, succeeded: bool) -> Attempt:
+def _pool(step: str, given: Mapping[str, Any]) -> str:
+    """The pool that the step's row names, or that the run's parameters chose in its place."""
     if step not in PLACEMENTS:
         raise RollcallError(f"there is no step {step}: was the run made by another version?")
-    return Attempt(step, PLACEMENTS[step].pool, number, start, end, succeeded)
+    pool = PLACEMENTS[step].pool
+    selector = given.get("tuning_node_selector" if step in TUNING else f"{pool}_node_selector")
+    chosen = str(selector.get(POOL_LABEL, pool)) if isinstance(selector, dict) else pool
+    if chosen not in POOLS:
+        raise RollcallError(f"there is no pool {chosen} in pipelines/node_pools.py")
+    return chosen

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from components.errors import RollcallError
+
 if TYPE_CHECKING:
     from pipelines.placement import Placement
 
@@ -59,12 +61,15 @@ class NodePool:
         leaves cores that nobody can use.
 
         Raises:
-            ValueError: it asks for more than a whole node has.
+            RollcallError: it asks for more than a whole node has.
         """
         cpus = quantity(row.cpu_request) / self.allocatable_cpus
         memory = quantity(row.memory_request) / self.allocatable_bytes
         if max(cpus, memory) > 1:
-            raise ValueError(f"{row.title} does not fit on {self.sku}")
+            raise RollcallError(
+                f"{row.title} does not fit on {self.sku}: are the cluster's pools others than in "
+                "pipelines/node_pools.py?"
+            )
         return max(cpus, memory)
 
 

@@ -6,6 +6,7 @@ is reckoned with is what runs.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -27,17 +28,18 @@ class Retry:
         limit: attempts after the first.
         backoff_s: seconds before the second attempt.
         factor: by which the pause grows each time.
-        longest_s: seconds of the longest pause.
+        window_s: seconds from the first attempt's start after which none begins any more. That is
+            what Argo means by a backoff's maximal duration.
     """
 
     limit: int = 0
     backoff_s: float = 0.0
     factor: float = 1.0
-    longest_s: float = 0.0
+    window_s: float = math.inf
 
     def pause_s(self, attempt: int) -> float:
         """Seconds between attempt number `attempt`, from 0, and the next."""
-        return min(self.backoff_s * self.factor**attempt, self.longest_s)
+        return self.backoff_s * self.factor**attempt
 
 
 @dataclass(frozen=True)
@@ -107,11 +109,13 @@ def _node(
 
 
 def _retry(policy: dict[str, Any]) -> Retry:
+    if not policy:
+        return Retry()
     return Retry(
-        policy.get("maxRetryCount", 0),
-        _seconds(policy.get("backoffDuration", "0s")),
-        policy.get("backoffFactor", 1.0),
-        _seconds(policy.get("backoffMaxDuration", "0s")),
+        policy["maxRetryCount"],
+        _seconds(policy["backoffDuration"]),
+        policy["backoffFactor"],
+        _seconds(policy["backoffMaxDuration"]),
     )
 
 

@@ -150,8 +150,10 @@ def simulate(
             nobody takes away, at the regular price.
 
     Raises:
-        RollcallError: a spot price is needed and not known.
+        RollcallError: a spot price is needed and not known, or a task would last longer than it
+            may.
     """
+    _check_time_limits(work, scenario)
     tasks = sum(len(seconds) for seconds in work.values())
     at_once = max(1, min(scenario.runs, VALUES_AT_ONCE // max(1, tasks)))
     parts = []
@@ -166,6 +168,16 @@ def simulate(
             for name in Outcome.__annotations__
         )
     )
+
+
+def _check_time_limits(work: Mapping[str, Sequence[float]], scenario: Scenario) -> None:
+    for step, tasks in work.items():
+        needed = scenario.startup_s + max(tasks) * scenario.work_factor
+        if needed > PLACEMENTS[step].timeout_s:
+            raise RollcallError(
+                f"a task of {step} would take {needed:.0f} s and be stopped after "
+                f"{PLACEMENTS[step].timeout_s} s: that much work needs more workers"
+            )
 
 
 @dataclass(frozen=True)
@@ -204,7 +216,7 @@ def draw_task(
     """
     rate = evictions_per_hour / HOUR
     elapsed, occupied, evictions = np.zeros(runs), np.zeros(runs), np.zeros(runs)
-    kept = np.zeros(runs)
+    kept, given_up = np.zeros(runs), np.zeros(runs, bool)
     going = np.arange(runs)
     for attempt in range(retry.limit + 1):
         needed = startup_s + work_s - kept[going]
@@ -218,13 +230,16 @@ def draw_task(
         if checkpoint_s:
             worked = np.maximum(spent - startup_s, 0)
             kept[going] += np.floor(worked / checkpoint_s) * checkpoint_s
+        if attempt == retry.limit:
+            given_up[going] = True
+            break
+        elapsed[going] += retry.pause_s(attempt)
+        late = elapsed[going] > retry.window_s
+        given_up[going[late]] = True
+        going = going[~late]
         if not len(going):
             break
-        if attempt < retry.limit:
-            elapsed[going] += retry.pause_s(attempt)
-    succeeded = np.ones(runs, bool)
-    succeeded[going] = False
-    return TaskTimes(elapsed, occupied, evictions, succeeded)
+    return TaskTimes(elapsed, occupied, evictions, ~given_up)
 
 
 class _Draw:

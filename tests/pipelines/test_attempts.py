@@ -145,6 +145,29 @@ class TestKubeflowRun:
         tasks = (Task("ingest-videos", pods), Task("export-backbones", pods))
         assert read_kubeflow_run(kubeflow_run(*tasks, state=State.FAILED)).uncertain == 2
 
+    @pytest.mark.parametrize(
+        ("parameter", "pools"),
+        [
+            ("spot_node_selector", {"train_model": "regular", "fine_tune_model": "spot"}),
+            ("tuning_node_selector", {"train_model": "spot", "fine_tune_model": "regular"}),
+        ],
+    )
+    def test_is_on_the_pools_that_its_parameters_chose(self, parameter, pools):
+        run = kubeflow_run(
+            Task("train-model", (Pod(start=0),)), Task("fine-tune-model", (Pod(start=100),))
+        )
+        chosen = {parameter: {"rollcall.io/pool": "regular"}}
+        run.runtime_config = api.V2beta1RuntimeConfig(parameters=chosen)
+        assert {each.step: each.pool for each in read_kubeflow_run(run).attempts} == pools
+
+    def test_on_a_pool_that_is_none_is_refused(self):
+        run = kubeflow_run(Task("train-model"))
+        run.runtime_config = api.V2beta1RuntimeConfig(
+            parameters={"spot_node_selector": {"rollcall.io/pool": "large"}}
+        )
+        with pytest.raises(RollcallError, match="there is no pool large"):
+            read_kubeflow_run(run)
+
     @pytest.mark.parametrize("state", [State.PENDING, State.RUNNING, State.CANCELING])
     def test_that_goes_on_is_refused(self, state):
         with pytest.raises(RollcallError, match=f"run r-1 is {state}"):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from components.errors import RollcallError
 from pipelines.node_pools import POOLS, NodePool, quantity
 from pipelines.placement import PLACEMENTS
 
@@ -48,7 +49,7 @@ def test_the_larger_part_counts():
 
 
 def test_a_pod_that_fits_on_no_node_is_refused():
-    with pytest.raises(ValueError, match="Extract frames does not fit on made up"):
+    with pytest.raises(RollcallError, match="Extract frames does not fit on made up"):
         NODE.share(replace(ROW, memory_request="16Gi"))
 
 

@@ -43,11 +43,12 @@ def test_has_the_retries_that_are_compiled():
     for task in GRAPH.tasks():
         assert task.retry.limit == PLACEMENTS[task.step].retries
         assert task.retry.pause_s(0) > 0
+        assert task.retry.window_s > PLACEMENTS[task.step].timeout_s
 
 
-def test_pauses_grow_up_to_the_longest():
-    retry = Retry(limit=9, backoff_s=30, factor=2, longest_s=100)
-    assert [retry.pause_s(n) for n in range(4)] == [30, 60, 100, 100]
+def test_pauses_grow_by_a_factor():
+    retry = Retry(limit=9, backoff_s=30, factor=2)
+    assert [retry.pause_s(n) for n in range(3)] == [30, 60, 120]
 
 
 def compiled(folder, tasks):
@@ -68,6 +69,6 @@ def test_tasks_that_wait_for_each_other_are_refused(tmp_path):
 
 
 def test_a_duration_that_is_no_number_of_seconds_is_refused(tmp_path):
-    policy = {"maxRetryCount": 1, "backoffDuration": "1m"}
+    policy = {"maxRetryCount": 1, "backoffDuration": "1m", "backoffFactor": 1.0}
     with pytest.raises(ValueError, match="no number of seconds"):
         compiled(tmp_path, {"a": task("a", retryPolicy=policy)})

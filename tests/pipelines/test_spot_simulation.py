@@ -77,15 +77,23 @@ class TestTask:
         assert draw(HOUR, 0.5).evictions.mean() == pytest.approx(math.exp(0.5) - 1, rel=0.02)
 
     def test_without_evictions_takes_its_work_and_nothing_else(self):
-        times = draw(100.0, 0.0, Retry(limit=3, backoff_s=30, factor=2, longest_s=60), runs=5)
+        times = draw(100.0, 0.0, Retry(limit=3, backoff_s=30, factor=2), runs=5)
         assert (times.elapsed == 100.0).all()
         assert not times.evictions.any()
 
     def test_pauses_between_attempts_without_a_node(self):
-        retry = Retry(limit=2, backoff_s=30, factor=3, longest_s=60)
-        times = draw(1e9, 3600.0, retry, runs=10)
+        times = draw(1e9, 3600.0, Retry(limit=2, backoff_s=30, factor=3), runs=10)
         assert not times.succeeded.any()
-        assert times.elapsed - times.occupied == pytest.approx(np.full(10, 30.0 + 60.0))
+        assert times.elapsed - times.occupied == pytest.approx(np.full(10, 30.0 + 90.0))
+
+    def test_begins_no_attempt_after_its_window(self):
+        """With an hour's window it is done if the first attempt is, or if a later one begins in it.
+
+        From the first eviction at a time T the second begins at once, so with T below an hour.
+        """
+        times = draw(1.5 * HOUR, 1.0, Retry(limit=1, window_s=HOUR))
+        first, in_time = math.exp(-1.5), 1 - math.exp(-1.0)
+        assert times.succeeded.mean() == pytest.approx(first + in_time * first, abs=0.005)
 
 
 class TestRun:
@@ -179,6 +187,12 @@ class TestRun:
         outcome = simulate(TRAINING, WORK, PRICES, Scenario(1.0, runs=250))
         assert len(outcome.costs) == 250
         assert max(runs) == 1200 // 13
+
+    def test_with_a_task_longer_than_its_time_limit_is_refused(self):
+        work = {"split_dataset": [PLACEMENTS["split_dataset"].timeout_s / 10 + 1]}
+        simulate(TRAINING, work, PRICES, CALM)
+        with pytest.raises(RollcallError, match=r"a task of split_dataset .* be stopped"):
+            simulate(TRAINING, work, PRICES, replace(CALM, work_factor=10.0))
 
     def test_needs_a_spot_price(self):
         with pytest.raises(RollcallError, match=f"no spot price of {POOLS['spot'].sku}"):
