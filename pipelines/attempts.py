@@ -192,11 +192,7 @@ class _Task:
         last = next((each for each in self.pods.values() if each.succeeded), None)
         if pod.number in self.pods or (last is None and pod.succeeded != self.succeeded):
             return math.inf
-        latest = self.end
-        if last is not None:
-            if pod.succeeded or pod.number > last.number:
-                return math.inf
-            latest = last.created
+        latest = last.created if last else self.end
         if pod.created < self.start - TOLERANCE_S or pod.end > latest + TOLERANCE_S:
             return math.inf
         before = self.pods.get(pod.number - 1)

@@ -99,6 +99,16 @@ class TestKubeflowRun:
             ("export_backbones", 0, 100.0),
         }
 
+    def test_gives_no_lost_pod_to_a_task_that_was_done_before(self):
+        lost = (Pod(LOST, 0, 40), Pod(LOST, 70, 28), Pod(start=130, seconds=60))
+        tasks = (Task("ingest-videos", lost), Task("export-backbones", (Pod(seconds=100),)))
+        history = read_kubeflow_run(kubeflow_run(*tasks))
+        assert history.uncertain == 0
+        assert [each.step for each in history.attempts if not each.succeeded] == [
+            "ingest_videos",
+            "ingest_videos",
+        ]
+
     def test_has_the_pods_of_every_iteration(self):
         tasks = [
             task

@@ -131,6 +131,14 @@ class TestRun:
         assert outcome.costs == pytest.approx(np.full(10, 0.4 * share))
         assert set(outcome.seconds) == {HOUR}
 
+    def test_lasts_through_the_pauses(self):
+        retry = Retry(limit=50, backoff_s=2 * HOUR, factor=1)
+        graph = Node("root", children=(Node("a", step="train_model", retry=retry),))
+        scenario = Scenario(0.5, 0.0, runs=1000)
+        seconds = simulate(graph, {"train_model": [HOUR]}, PRICES, scenario).seconds
+        assert min(seconds) == HOUR
+        assert min(seconds[seconds > HOUR]) > 3 * HOUR
+
     def test_leaves_steps_of_the_regular_pool_in_peace(self):
         scenario = replace(CALM, evictions_per_hour=50.0)
         assert set(simulate(TRAINING, {"split_dataset": [HOUR]}, PRICES, scenario).seconds) == {
