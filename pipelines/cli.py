@@ -22,6 +22,7 @@ from components.sources import is_blob
 from components.synthesize_cohort import CohortOptions, synthesize_cohort
 from pipelines.flags import from_flags, names, with_flags
 from pipelines.options import DEFAULTS, FIELDS, FineTuningOptions, TrainingOptions
+from pipelines.scenario import Scenario
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -265,37 +266,28 @@ def compile_(
 
 
 @app.command(epilog="Example: rollcall cost runs/demo --simulate --evictions-per-hour 0.1")
+@with_flags(Scenario)
 def cost(
     run: Annotated[str, typer.Argument(help="Output folder of a local run, or id on Kubeflow.")],
     prices: Annotated[
         Path | None,
-        typer.Option(help="Price file.", show_default="runs/prices.json, or that of Rollcall"),
+        typer.Option(help="Price file.", show_default="runs/prices.json, or Rollcall's own"),
     ] = None,
     host: Annotated[
         str, typer.Option(help="Of Kubeflow Pipelines.", show_default="ROLLCALL_HOST")
     ] = "",
-    simulate: Annotated[
-        bool, typer.Option("--simulate", help="Draw evictions, too (docs/cost.md).")
-    ] = False,
-    evictions_per_hour: Annotated[float, typer.Option(help="Of one spot node.")] = 0.05,
-    startup: Annotated[float, typer.Option(help="Seconds before a pod works.")] = 60.0,
-    checkpoint: Annotated[
-        float, typer.Option(help="Seconds of work between two checkpoints of fine-tuning.")
-    ] = 60.0,
-    at_once: Annotated[
-        int, typer.Option(help="Iterations of a loop at the same time.", show_default="all")
-    ] = 0,
-    work_factor: Annotated[float, typer.Option(help="As if tasks had so much more work.")] = 1.0,
-    runs: Annotated[int, typer.Option(help="How many are drawn.")] = 10_000,
-    seed: Seed = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    simulate: Annotated[
+        bool,
+        typer.Option("--simulate", help="Draw evictions as the options below say (docs/cost.md)."),
+    ] = False,
+    **flags: Any,  # noqa: ANN401 - what Scenario says
 ) -> None:
     """Say what a run cost on spot and on regular nodes, or a local one would have."""
     from pipelines.cost_report import report_cost  # noqa: PLC0415 - slow
-    from pipelines.spot_simulation import Scenario  # noqa: PLC0415
 
-    supposed = Scenario(evictions_per_hour, startup, checkpoint, at_once, runs, seed, work_factor)
-    report_cost(run, prices, host, supposed if simulate else None, console, as_json=as_json)
+    scenario = from_flags(Scenario, flags).checked() if simulate else None
+    report_cost(run, prices, host, scenario, console, as_json=as_json)
 
 
 @app.command(epilog="Example: rollcall prices --refresh --region northeurope --currency EUR")

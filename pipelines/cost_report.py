@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
     from pipelines.attempts import RunHistory
     from pipelines.prices import PriceList
-    from pipelines.spot_simulation import Outcome, Scenario
+    from pipelines.scenario import Scenario
+    from pipelines.spot_simulation import Outcome
 
 RUN_ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -55,12 +56,12 @@ def report_cost(
         as_json: print one JSON object.
 
     Raises:
-        RollcallError: the run, the price file or Kubeflow cannot be read, or the scenario is none.
+        RollcallError: the run, the price file or Kubeflow cannot be read.
     """
     history = _read(run, host)
     prices = read_prices(price_file or current_prices())
     bill = bill_of(history, prices)
-    outcomes = _outcomes(history, prices, scenario.checked()) if scenario else {}
+    outcomes = _outcomes(history, prices, scenario) if scenario else {}
     warnings = list(cost_warnings(bill, datetime.now(UTC).date()))
     if as_json:
         told: dict[str, Any] = {**bill.to_json(), "warnings": warnings}

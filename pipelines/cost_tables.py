@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from pipelines.costs import Bill, Cost
     from pipelines.prices import PriceList
-    from pipelines.spot_simulation import Outcome, Scenario
+    from pipelines.scenario import Scenario
+    from pipelines.spot_simulation import Outcome
 
 COLUMNS: Final = ("pods", "lost", "node s", "spot", "regular", "placed")
 

@@ -14,7 +14,6 @@ The model, which docs/cost.md explains:
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 
     from pipelines.pipeline_graph import Node, Retry
     from pipelines.prices import PriceList
+    from pipelines.scenario import Scenario
 
     Seconds = NDArray[np.float64]
     """[runs]: one value for each drawn run."""
@@ -39,53 +39,10 @@ if TYPE_CHECKING:
 RESUMING: Final = frozenset({"fine_tune_model"})
 """Steps that go on at their last checkpoint."""
 
-MOST_RUNS: Final = 1_000_000
 VALUES_AT_ONCE: Final = 2_000_000
 """Tasks, times runs that are drawn together; each takes three numbers, so 48 MB in all."""
 
 QUANTILES: Final = (0.05, 0.5, 0.95)
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """What is supposed.
-
-    Attributes:
-        evictions_per_hour: of one spot node.
-        startup_s: seconds from a pod's start to its first work; they are paid for, too.
-        checkpoint_s: seconds of work between two checkpoints of a step that resumes; 0 is none.
-        at_once: iterations of a loop that run at the same time; 0 is all.
-        runs: how many are drawn.
-        seed: of the draws; the same seed gives the same numbers.
-        work_factor: each task has so many times the work that it had in the run.
-    """
-
-    evictions_per_hour: float
-    startup_s: float = 60.0
-    checkpoint_s: float = 60.0
-    at_once: int = 0
-    runs: int = 10_000
-    seed: int = 0
-    work_factor: float = 1.0
-
-    def checked(self) -> Scenario:
-        """The same.
-
-        Raises:
-            RollcallError: a value is out of its range.
-        """
-        given = (
-            self.evictions_per_hour,
-            self.startup_s,
-            self.checkpoint_s,
-            self.at_once,
-            self.work_factor,
-        )
-        if not all(0 <= value < math.inf for value in given):
-            raise RollcallError("rates, seconds, places and factors have to be numbers from 0")
-        if not 1 <= self.runs <= MOST_RUNS:
-            raise RollcallError(f"--runs is {self.runs}; it has to be from 1 to {MOST_RUNS}")
-        return self
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,16 @@ class TestCost:
         assert "the prices are of 2020-01-01" in call("cost", folder, "--prices", "old.json")
 
     def test_simulates_spot_and_regular_nodes_side_by_side(self, folder):
-        arguments = (folder, "--simulate", "--evictions-per-hour", 1, "--runs", 200, "--startup", 0)
+        arguments = (
+            folder,
+            "--simulate",
+            "--evictions-per-hour",
+            1,
+            "--runs",
+            200,
+            "--startup-s",
+            0,
+        )
         told = json_of(*arguments)["simulation"]
         assert told["scenario"]["evictions_per_hour"] == 1
         assert told["as placed"]["evictions"] > 0 == told["all regular"]["evictions"]
