@@ -12,14 +12,13 @@ from scipy.optimize import linear_sum_assignment
 
 from components.artifacts import read_json
 from components.errors import RollcallError
+from pipelines.local import STEPS_FILE
 from pipelines.node_pools import POOLS
 from pipelines.placement import PLACEMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
-
-STEPS_FILE: Final = "steps.json"
 
 POOL_LABEL: Final = "rollcall.io/pool"
 TUNING: Final = frozenset({"fine_tune_model"})
@@ -78,7 +77,7 @@ class RunHistory:
     uncertain: int = 0
 
     def work(self) -> dict[str, list[float]]:
-        """Seconds of each task that was done, of its last attempt, by step."""
+        """Seconds of each task that was done, by step: those of its last attempt."""
         done: dict[str, list[float]] = {}
         for attempt in self.attempts:
             if attempt.succeeded:

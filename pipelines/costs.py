@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
 from pipelines.node_pools import POOLS
 from pipelines.placement import PLACEMENTS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from pipelines.attempts import Attempt, RunHistory
     from pipelines.node_pools import NodePool
@@ -170,28 +170,9 @@ def _cost(
 
 
 def _sum(costs: Sequence[Cost]) -> Cost:
-    def known(values: Iterable[float | None]) -> float | None:
-        total = 0.0
-        for value in values:
-            if value is None:
-                return None
-            total += value
-        return total
-
-    def all_of(read: Callable[[Cost], float | None]) -> float | None:
-        return known(read(cost) for cost in costs)
-
-    return Cost(
-        attempts=sum(cost.attempts for cost in costs),
-        failed=sum(cost.failed for cost in costs),
-        node_seconds=sum(cost.node_seconds for cost in costs),
-        node_seconds_alone=sum(cost.node_seconds_alone for cost in costs),
-        node_seconds_redone=sum(cost.node_seconds_redone for cost in costs),
-        on_spot=all_of(lambda cost: cost.on_spot),
-        on_regular=sum(cost.on_regular for cost in costs),
-        as_placed=all_of(lambda cost: cost.as_placed),
-        redone=all_of(lambda cost: cost.redone),
-    )
+    """Part by part; a sum with something unknown in it is unknown."""
+    parts = {each.name: [getattr(cost, each.name) for cost in costs] for each in fields(Cost)}
+    return Cost(**{name: None if None in values else sum(values) for name, values in parts.items()})
 
 
 def _plain(cost: Cost) -> dict[str, Any]:
