@@ -172,7 +172,10 @@ def _cost(
 def _sum(costs: Sequence[Cost]) -> Cost:
     """Part by part; a sum with something unknown in it is unknown."""
     parts = {each.name: [getattr(cost, each.name) for cost in costs] for each in fields(Cost)}
-    return Cost(**{name: None if None in values else sum(values) for name, values in parts.items()})
+    sums: dict[str, Any] = {
+        name: None if None in values else sum(values) for name, values in parts.items()
+    }
+    return Cost(**sums)
 
 
 def _plain(cost: Cost) -> dict[str, Any]:

@@ -112,11 +112,11 @@ def simulate(
     """
     _check_time_limits(work, scenario)
     tasks = sum(len(seconds) for seconds in work.values())
-    at_once = max(1, min(scenario.runs, VALUES_AT_ONCE // max(1, tasks)))
+    together = max(1, VALUES_AT_ONCE // max(1, tasks))
     parts = []
     generator = np.random.default_rng(scenario.seed)
-    for start in range(0, scenario.runs, at_once):
-        runs = min(at_once, scenario.runs - start)
+    for start in range(0, scenario.runs, together):
+        runs = min(together, scenario.runs - start)
         draw = _Draw(work, prices, scenario, generator, runs, spot=spot)
         parts.append(draw.outcome(graph))
     return Outcome(
