@@ -21,7 +21,7 @@ from pipelines.cost_tables import (
 from pipelines.costs import bill_of
 from pipelines.node_pools import POOLS
 from pipelines.pipeline_graph import read_graph
-from pipelines.prices import ENDPOINT, current_prices, fetch_prices, read_prices, write_prices
+from pipelines.prices import current_prices, fetch_prices, read_prices, write_prices
 from pipelines.settings import Settings
 from pipelines.spot_simulation import simulate
 
@@ -93,16 +93,14 @@ def report_prices(console: Console) -> None:
     console.print(f"{path}: {prices.source}", markup=False, highlight=False)
 
 
-def refresh_prices(
-    region: str, currency: str, output: Path, console: Console, endpoint: str = ENDPOINT
-) -> None:
+def refresh_prices(region: str, currency: str, output: Path, console: Console) -> None:
     """Fetch today's prices of the pools' nodes, write and print them.
 
     Raises:
         RollcallError: they cannot be had.
     """
     skus = sorted({pool.sku for pool in POOLS.values()})
-    prices = fetch_prices(skus, region, currency, endpoint)
+    prices = fetch_prices(skus, region, currency)
     write_prices(prices, output)
     console.print(price_table(prices))
     console.print(f"wrote {output}", soft_wrap=True)

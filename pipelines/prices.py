@@ -141,9 +141,7 @@ class _Page(BaseModel):
     NextPageLink: str | None = None
 
 
-def fetch_prices(
-    skus: Sequence[str], region: str, currency: str, endpoint: str = ENDPOINT
-) -> PriceList:
+def fetch_prices(skus: Sequence[str], region: str, currency: str) -> PriceList:
     """Ask the Azure Retail Prices API, which needs no account.
 
     It is described at learn.microsoft.com/rest/api/cost-management/retail-prices.
@@ -152,7 +150,6 @@ def fetch_prices(
         skus: sizes of nodes, e.g. Standard_D4s_v5.
         region: e.g. westeurope.
         currency: three letters. Microsoft sets prices in USD and says that others are estimates.
-        endpoint: another address for tests.
 
     Raises:
         RollcallError: there is no answer, it is not of the documented form, or it has no regular
@@ -160,7 +157,7 @@ def fetch_prices(
     """
     regular: dict[str, float] = {}
     spot: dict[str, float] = {}
-    for row in _rows(_address(skus, region, currency, endpoint), endpoint):
+    for row in _rows(_address(skus, region, currency)):
         if (row.armRegionName, row.currencyCode) != (region, currency):
             raise RollcallError(
                 f"asked for prices in {region} and {currency}, Azure answered with "
@@ -179,12 +176,12 @@ def fetch_prices(
         region=region,
         currency=currency,
         date=dt.datetime.now(dt.UTC).date(),
-        source=endpoint,
+        source=ENDPOINT,
         per_hour={sku: Price(regular=regular[sku], spot=spot.get(sku)) for sku in skus},
     )
 
 
-def _address(skus: Sequence[str], region: str, currency: str, endpoint: str) -> str:
+def _address(skus: Sequence[str], region: str, currency: str) -> str:
     sizes = " or ".join(f"armSkuName eq '{sku}'" for sku in skus)
     query = {
         "api-version": API_VERSION,
@@ -192,12 +189,12 @@ def _address(skus: Sequence[str], region: str, currency: str, endpoint: str) -> 
         "$filter": f"serviceName eq 'Virtual Machines' and priceType eq 'Consumption' "
         f"and armRegionName eq '{region}' and ({sizes})",
     }
-    return f"{endpoint}?{urllib.parse.urlencode(query, quote_via=urllib.parse.quote)}"
+    return f"{ENDPOINT}?{urllib.parse.urlencode(query, quote_via=urllib.parse.quote)}"
 
 
-def _rows(address: str, endpoint: str) -> Iterator[_Row]:
+def _rows(address: str) -> Iterator[_Row]:
     """The rows of all pages; a link that leads to another host is not followed."""
-    here = urllib.parse.urlsplit(endpoint)
+    here = urllib.parse.urlsplit(address)
     for _ in range(MOST_PAGES):
         page = _page(address)
         yield from page.Items

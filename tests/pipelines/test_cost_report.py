@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import json
 import uuid
 
 import kfp_server_api as api
 import pytest
-from rich.console import Console
 from typer.testing import CliRunner
 
 from components.errors import RollcallError
-from pipelines import cli
-from pipelines.cost_report import refresh_prices
+from pipelines import cli, prices
 from pipelines.node_pools import POOLS
 from pipelines.prices import SNAPSHOT, read_prices
 from tests.fake_kubeflow import Snapshot, running_fake
@@ -32,6 +29,13 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # where no prices were refreshed
     (tmp_path / "steps.json").write_text(json.dumps({"wall_seconds": 1810.0, "steps": STEPS}))
     return tmp_path
+
+
+@pytest.fixture
+def azure(monkeypatch):
+    with running_fake_prices() as fake:
+        monkeypatch.setattr(prices, "ENDPOINT", fake.url)
+        yield fake
 
 
 def call(*arguments):
@@ -59,13 +63,13 @@ class TestCost:
         assert "simulation" not in told
 
     def test_takes_another_price_file(self, folder):
-        prices = read_prices(SNAPSHOT).model_dump(mode="json") | {"currency": "EUR"}
-        (folder / "mine.json").write_text(json.dumps(prices))
+        mine = read_prices(SNAPSHOT).model_dump(mode="json") | {"currency": "EUR"}
+        (folder / "mine.json").write_text(json.dumps(mine))
         assert json_of(folder, "--prices", "mine.json")["currency"] == "EUR"
 
     def test_of_old_prices_warns(self, folder):
-        prices = read_prices(SNAPSHOT).model_dump(mode="json") | {"date": "2020-01-01"}
-        (folder / "old.json").write_text(json.dumps(prices))
+        old = read_prices(SNAPSHOT).model_dump(mode="json") | {"date": "2020-01-01"}
+        (folder / "old.json").write_text(json.dumps(old))
         assert "the prices are of 2020-01-01" in call("cost", folder, "--prices", "old.json")
 
     def test_simulates_spot_and_regular_nodes_side_by_side(self, folder):
@@ -111,22 +115,22 @@ class TestPrices:
         assert "The pool spot has nodes of the size" in told
         assert "azure-pricing-radar" in told
 
-    def test_refreshed_are_used_from_then_on(self, folder):
-        console = Console(file=io.StringIO())
-        with running_fake_prices() as azure:
-            azure.pages = [[row(pool.sku, 0.5) for pool in POOLS.values()]]
-            output = folder / "runs" / "prices.json"
-            refresh_prices("westeurope", "USD", output, console, azure.url)
+    def test_refreshed_are_used_from_then_on(self, folder, azure):
+        own = {"armRegionName": "northeurope", "currencyCode": "EUR"}
+        azure.pages = [[row(pool.sku, 0.5, **own) for pool in POOLS.values()]]
+        assert "wrote runs/prices.json" in call(
+            "prices", "--refresh", "--region", "northeurope", "--currency", "EUR"
+        )
         told = json_of(folder)
+        assert (told["region"], told["currency"]) == ("northeurope", "EUR")
         assert told["prices_from"] == azure.url
         assert told["total"]["as_placed"] is None
         assert "a spot price is unknown" in told["warnings"][0]
 
-    def test_that_cannot_be_had_leave_the_file_as_it_was(self, folder):
+    def test_that_cannot_be_had_leave_the_file_as_it_was(self, folder, azure):
         output = folder / "prices.json"
         output.write_text("before")
-        with running_fake_prices() as azure:
-            azure.answer = b"<html>"
-            with pytest.raises(RollcallError, match="documented form"):
-                refresh_prices("westeurope", "USD", output, Console(), azure.url)
+        azure.answer = b"<html>"
+        with pytest.raises(RollcallError, match="documented form"):
+            call("prices", "--refresh", "--output", output)
         assert output.read_text() == "before"

@@ -31,15 +31,15 @@ def written(tmp_path, **changes):
 
 
 @pytest.fixture
-def azure():
+def azure(monkeypatch):
     with running_fake() as fake:
+        monkeypatch.setattr(module, "ENDPOINT", fake.url)
         fake.pages = [[row(size, 0.1 * n) for n, size in enumerate(SIZES, 2)]]
         yield fake
 
 
-def fetch(azure, **changes):
-    asked = {"skus": SIZES, "region": "westeurope", "currency": "USD"} | changes
-    return fetch_prices(**asked, endpoint=azure.url)
+def fetch(**changes):
+    return fetch_prices(**{"skus": SIZES, "region": "westeurope", "currency": "USD"} | changes)
 
 
 class TestSnapshot:
@@ -103,14 +103,14 @@ class TestFile:
 class TestFetch:
     def test_gives_regular_and_spot_prices_of_today(self, azure):
         azure.pages[0].append(row("Standard_D4s_v5", 0.05, " Spot"))
-        prices = fetch(azure)
+        prices = fetch()
         assert prices.date == datetime.now(UTC).date()
         assert prices.price_of("Standard_D4s_v5").regular == 0.2
         assert prices.price_of("Standard_D4s_v5").spot == 0.05
         assert prices.price_of("Standard_D8s_v5").spot is None
 
     def test_asks_for_these_sizes_in_this_region_and_currency(self, azure):
-        fetch(azure)
+        fetch()
         (query,) = azure.asked
         assert query["currencyCode"] == "'USD'"
         assert query["$filter"] == (
@@ -120,7 +120,7 @@ class TestFetch:
 
     def test_reads_all_pages(self, azure):
         azure.pages = [[each] for each in azure.pages[0]]
-        assert set(fetch(azure).per_hour) == set(SIZES)
+        assert set(fetch().per_hour) == set(SIZES)
         assert len(azure.asked) == 2
 
     @pytest.mark.parametrize(
@@ -136,22 +136,23 @@ class TestFetch:
     )
     def test_takes_no_other_product_for_a_linux_node(self, azure, other):
         azure.pages[0].insert(0, row("Standard_D4s_v5", 9.0, **other))
-        assert fetch(azure).price_of("Standard_D4s_v5").regular == 0.2
+        assert fetch().price_of("Standard_D4s_v5").regular == 0.2
 
     def test_refuses_two_prices_of_one_thing(self, azure):
         azure.pages[0].append(row("Standard_D4s_v5", 0.3))
         with pytest.raises(RollcallError, match="two prices for Standard_D4s_v5"):
-            fetch(azure)
+            fetch()
 
     def test_says_which_size_has_no_price(self, azure):
         azure.pages[0].pop()
         with pytest.raises(RollcallError, match="no price for Standard_D8s_v5 in westeurope"):
-            fetch(azure)
+            fetch()
 
+    @pytest.mark.usefixtures("azure")
     @pytest.mark.parametrize("other", [{"currency": "EUR"}, {"region": "northeurope"}])
-    def test_refuses_an_answer_to_another_question(self, azure, other):
+    def test_refuses_an_answer_to_another_question(self, other):
         with pytest.raises(RollcallError, match="check --region and --currency"):
-            fetch(azure, **other)
+            fetch(**other)
 
     @pytest.mark.parametrize(
         ("answer", "told"),
@@ -168,37 +169,38 @@ class TestFetch:
     def test_refuses_what_is_not_of_the_documented_form(self, azure, answer, told):
         azure.answer = answer
         with pytest.raises(RollcallError, match=f"not of the documented form: .*{told}"):
-            fetch(azure)
+            fetch()
 
     def test_does_not_follow_a_link_to_another_host(self, azure):
         azure.next_link = "http://localhost.example/api/retail/prices"
         with pytest.raises(RollcallError, match=r"goes on at localhost\.example: not followed"):
-            fetch(azure)
+            fetch()
 
     def test_ends_after_so_many_pages(self, azure):
         azure.next_link = azure.url
         with pytest.raises(RollcallError, match="more than 20 pages"):
-            fetch(azure)
+            fetch()
         assert len(azure.asked) == module.MOST_PAGES
 
-    def test_ends_at_an_answer_that_is_too_large(self, azure, monkeypatch):
+    @pytest.mark.usefixtures("azure")
+    def test_ends_at_an_answer_that_is_too_large(self, monkeypatch):
         monkeypatch.setattr(module, "MOST_BYTES", 100)
         with pytest.raises(RollcallError, match="larger than 100 bytes"):
-            fetch(azure)
+            fetch()
 
     def test_says_what_else_can_be_done_where_azure_fails(self, azure):
         azure.status = 503
         with pytest.raises(RollcallError, match=r"503.*Try again later, or use a price file"):
-            fetch(azure)
+            fetch()
 
     def test_waits_no_longer_than_its_time_limit(self, azure, monkeypatch):
         monkeypatch.setattr(module, "TIMEOUT_S", 0.2)
         azure.silent = True
         with pytest.raises(RollcallError, match="timed out"):
-            fetch(azure)
+            fetch()
 
-    def test_says_where_nobody_listens(self):
+    def test_says_where_nobody_listens(self, monkeypatch):
         with running_fake() as fake:
-            gone = fake.url
+            monkeypatch.setattr(module, "ENDPOINT", fake.url)
         with pytest.raises(RollcallError, match=r"no prices from 127\.0\.0\.1"):
-            fetch_prices(SIZES, "westeurope", "USD", gone)
+            fetch()
