@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from components.errors import RollcallError
 from pipelines import spot_simulation
 from pipelines.node_pools import POOLS
-from pipelines.pipeline_graph import Node, Retry, read_graph
+from pipelines.pipeline_graph import Node, Retry
 from pipelines.placement import PLACEMENTS
 from pipelines.scenario import Scenario
 from pipelines.spot_simulation import draw_task, simulate
@@ -34,7 +34,34 @@ WORK = {
     "register_model": [3.0],
     "notify": [1.0],
 }
-TRAINING = read_graph("training.yaml")
+
+
+def node(step, *after, **more):
+    return Node(step, after, step, Retry(limit=3, backoff_s=30), **more)
+
+
+SHARDS = Node(
+    "shards",
+    ("ingest_videos", "export_backbones"),
+    children=(node("extract_frames"), node("embed_frames", "extract_frames")),
+    loop=True,
+)
+BACKBONES = Node("backbones", ("split_dataset",), children=(node("train_model"),), loop=True)
+WATCHED = Node(
+    "watched",
+    children=(
+        node("ingest_videos"),
+        node("export_backbones"),
+        SHARDS,
+        node("split_dataset", "shards"),
+        BACKBONES,
+        node("compare_models", "backbones"),
+        node("register_model", "compare_models"),
+    ),
+)
+TRAINING = Node("root", children=(WATCHED, node("notify", "watched")))
+"""In its outlines the training pipeline, so that hand-computed paths stay what they are."""
+
 CALM = Scenario(evictions_per_hour=0.0, startup_s=0.0, runs=10)
 
 
@@ -147,7 +174,8 @@ class TestRun:
         }
 
     def test_of_fine_tuning_resumes(self):
-        graph, scenario = read_graph("fine_tuning.yaml"), Scenario(2.0, 0.0, 60.0, runs=2000)
+        graph = Node("root", children=(Node("a", step="fine_tune_model", retry=WITHOUT_END),))
+        scenario = Scenario(2.0, 0.0, 60.0, runs=2000)
         work = {"fine_tune_model": [HOUR]}
         resumed = simulate(graph, work, PRICES, scenario)
         anew = simulate(graph, work, PRICES, replace(scenario, checkpoint_s=0.0))
