@@ -20,6 +20,7 @@ from components.blob_address import CONNECTION_STRING_VARIABLE
 from components.errors import RollcallError
 from components.sources import is_blob
 from components.synthesize_cohort import CohortOptions, synthesize_cohort
+from pipelines import deployment
 from pipelines.flags import from_flags, names, with_flags
 from pipelines.options import DEFAULTS, FIELDS, FineTuningOptions, TrainingOptions
 from pipelines.scenario import Scenario
@@ -306,6 +307,9 @@ def prices(
         refresh_prices(region, currency, output, console)
     else:
         report_prices(console)
+
+
+app.add_typer(deployment.app, name="cluster")
 
 
 def main() -> None:

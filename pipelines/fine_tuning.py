@@ -20,11 +20,7 @@ RUN_LABEL: Final = "metadata.labels['workflows.argoproj.io/workflow']"
 """Of every pod of a run, and of no other's; a retry has the same."""
 
 ON_A_CLUSTER: Final[dict[str, tuple[object, type, str]]] = {
-    "checkpoint_dir": (
-        CHECKPOINTS,
-        str,
-        "Folder for checkpoints, on storage that outlives the pod.",
-    ),
+    "checkpoint_dir": (CHECKPOINTS, str, "Folder for checkpoints; it has to outlive the pod."),
     "tuning_node_selector": (SPOT_NODES, dict[str, str], "Labels of the nodes for fine-tuning."),
     "tuning_tolerations": (SPOT_TOLERATIONS, list[dict[str, str]], "Of the taints of those nodes."),
     "gpus": ("0", str, "Of NVIDIA for a task of fine-tuning; needs an image and nodes for them."),

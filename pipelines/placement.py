@@ -52,38 +52,49 @@ class Placement:
         cpu_request: cores that a node has to have free. Less than the limit: two pods then fit on
             a node of four cores, beside what the node runs itself.
         cpu_limit: cores that may be used; the step starts as many threads.
-        memory_request: that a node has to have free. The limit, always: a core can be taken back
-            from a pod, memory cannot, so what is promised twice ends in a kill.
         memory_limit: above it the step is killed.
         ephemeral_storage: that /tmp may take of the node's disk; above it the pod is evicted.
         pool: "regular", or "spot", whose nodes may be taken away at any time.
         retries: of a task whose pod was lost; manifests/argo says what else is none.
         timeout_s: seconds after which a task is stopped.
         cached: whether the same inputs may give an earlier run's outputs.
-        reads_blob: whether it reads Azure Blob, as the identity of its service account.
+        blob: whether it reads Azure Blob, as the identity of its service account.
     """
 
     title: str
     image: str
     cpu_request: str
     cpu_limit: str
-    memory_request: str
     memory_limit: str
     ephemeral_storage: str
     pool: str
     retries: int
     timeout_s: int
     cached: bool = True
-    reads_blob: bool = False
+    blob: bool = False
 
     @property
-    def retry_window_s(self) -> int:
-        """Seconds from a task's first start after which it is not retried any more.
+    def memory_request(self) -> str:
+        """What a node has to have free: the limit.
 
-        Argo counts from there, running times included, so every attempt has to fit in.
+        A core can be taken back from a pod, memory cannot: promised twice, it ends in a kill.
         """
-        pauses = FIRST_PAUSE_S * (PAUSE_FACTOR**self.retries - 1) // (PAUSE_FACTOR - 1)
-        return (self.retries + 1) * self.timeout_s + pauses
+        return self.memory_limit
+
+    @property
+    def backoff(self) -> dict[str, Any]:
+        """Of `set_retry`: the pauses, and when there are no more retries.
+
+        Argo counts that from a task's first start, running times included, so it has to hold every
+        attempt at its longest. A window that holds the pauses alone would end the retries of just
+        the tasks that run long enough to be evicted.
+        """
+        pauses = sum(FIRST_PAUSE_S * PAUSE_FACTOR**number for number in range(self.retries))
+        return {
+            "backoff_duration": f"{FIRST_PAUSE_S}s",
+            "backoff_factor": float(PAUSE_FACTOR),
+            "backoff_max_duration": f"{(self.retries + 1) * self.timeout_s + pauses}s",
+        }
 
 
 @dataclass(frozen=True)
@@ -104,68 +115,35 @@ HOUR: Final = 3600
 PLACEMENTS: Final[dict[str, Placement]] = {
     # A source can change without its name changing, so what lists it is never cached.
     "ingest_videos": Placement(
-        "List clips",
-        "data",
-        "500m",
-        "1",
-        "3Gi",
-        "3Gi",
-        "8Gi",
-        "regular",
-        3,
-        HOUR,
-        cached=False,
-        reads_blob=True,
+        "List clips", "data", "500m", "1", "3Gi", "8Gi", "regular", 3, HOUR, cached=False, blob=True
     ),
     # Nor can the champion of a registry be told from its name.
     "export_backbones": Placement(
-        "Export backbones",
-        "train",
-        "1",
-        "2",
-        "6Gi",
-        "6Gi",
-        "8Gi",
-        "regular",
-        2,
-        2 * HOUR,
-        cached=False,
+        "Export backbones", "train", "1", "2", "6Gi", "8Gi", "regular", 2, 2 * HOUR, cached=False
     ),
     "extract_frames": Placement(
-        "Extract frames",
-        "data",
-        "1500m",
-        "2",
-        "3Gi",
-        "3Gi",
-        "16Gi",
-        "spot",
-        5,
-        6 * HOUR,
-        reads_blob=True,
+        "Extract frames", "data", "1500m", "2", "3Gi", "16Gi", "spot", 5, 6 * HOUR, blob=True
     ),
     "embed_frames": Placement(
-        "Embed frames", "data", "1500m", "2", "4Gi", "4Gi", "16Gi", "spot", 5, 6 * HOUR
+        "Embed frames", "data", "1500m", "2", "4Gi", "16Gi", "spot", 5, 6 * HOUR
     ),
     "split_dataset": Placement(
-        "Split and audit", "data", "500m", "1", "2Gi", "2Gi", "2Gi", "regular", 2, HOUR
+        "Split and audit", "data", "500m", "1", "2Gi", "2Gi", "regular", 2, HOUR
     ),
     "train_model": Placement(
-        "Train head", "train", "1500m", "2", "6Gi", "6Gi", "4Gi", "spot", 5, 2 * HOUR
+        "Train head", "train", "1500m", "2", "6Gi", "4Gi", "spot", 5, 2 * HOUR
     ),
     # Resumes from its checkpoints, so that a retry after an eviction loses steps, not hours.
     "fine_tune_model": Placement(
-        "Fine-tune", "train", "3", "4", "16Gi", "16Gi", "4Gi", "spot", 8, 24 * HOUR
+        "Fine-tune", "train", "3", "4", "16Gi", "4Gi", "spot", 8, 24 * HOUR
     ),
-    "compare_models": Placement(
-        "Compare", "train", "500m", "1", "2Gi", "2Gi", "2Gi", "regular", 2, HOUR
-    ),
+    "compare_models": Placement("Compare", "train", "500m", "1", "2Gi", "2Gi", "regular", 2, HOUR),
     # Registers anew each time: a cached version number may have been deleted from the registry.
     "register_model": Placement(
-        "Register", "train", "500m", "1", "3Gi", "3Gi", "4Gi", "regular", 2, HOUR, cached=False
+        "Register", "train", "500m", "1", "3Gi", "4Gi", "regular", 2, HOUR, cached=False
     ),
     "notify": Placement(
-        "Notify", "train", "250m", "1", "1Gi", "1Gi", "1Gi", "regular", 2, 600, cached=False
+        "Notify", "train", "250m", "1", "1Gi", "1Gi", "regular", 2, 600, cached=False
     ),
 }
 
@@ -193,7 +171,7 @@ def place(
     task.set_caching_options(row.cached)
     if settings.local:
         return task.set_retry(0)
-    task.set_retry(row.retries, f"{FIRST_PAUSE_S}s", PAUSE_FACTOR, f"{row.retry_window_s}s")
+    task.set_retry(row.retries, **row.backoff)
     kubernetes.set_timeout(task, row.timeout_s)
     _choose_nodes(task, pools[row.pool])
     _confine(task, row)
@@ -211,7 +189,7 @@ def _confine(task: PipelineTask, row: Placement) -> None:
     """Let a pod be nobody in particular, and write only where it has to."""
     kubernetes.set_security_context(task, USER, USER, run_as_non_root=True)
     kubernetes.empty_dir_mount(task, "tmp", TEMPORARY, size_limit=row.ephemeral_storage)
-    if row.reads_blob:
+    if row.blob:
         kubernetes.add_pod_label(task, "azure.workload.identity/use", "true")
 
 

@@ -8,6 +8,7 @@ operator.go and workflowpod.go. The retry expression is evaluated by the library
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,8 @@ CONFIG: Final = {
 }
 """The keys of the controller's ConfigMap that Rollcall sets."""
 DEFAULTS: Final = CONFIG["workflowDefaults"]["spec"]
+ARGOS: Final = {"image": "argoexec", "securityContext": CONFIG["executor"]["securityContext"]}
+"""Of Argo's own containers in every pod, but for their names."""
 
 HARDENED: Final = {
     "allowPrivilegeEscalation": False,
@@ -30,8 +33,8 @@ HARDENED: Final = {
     "seccompProfile": {"type": "RuntimeDefault"},
 }
 """What Kubeflow's compiler says of every container of a step."""
-SCRATCH: Final = ("gcs", "s3", "minio", ".local", ".cache", ".config")
-"""Folders at the root that it mounts an empty volume at, for artifacts and tools."""
+SCRATCH: Final = ("kfp-launcher", "gcs", "s3", "minio", "dot-local", "dot-cache", "dot-config")
+"""Empty volumes that it mounts there, for its launcher, for artifacts and for tools."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ def _passed_on(task: dict[str, Any], arguments: dict[str, str]) -> dict[str, str
     return {name: arguments[source] for name, source in sources.items() if source in arguments}
 
 
-def template_of(task: Task, defaults: dict[str, Any] = DEFAULTS) -> dict[str, Any]:
+def template_of(task: Task) -> dict[str, Any]:
     """The Argo template of a task, with the controller's defaults."""
     policy = task.task["retryPolicy"]
     backoff = {
@@ -111,16 +114,14 @@ def template_of(task: Task, defaults: dict[str, Any] = DEFAULTS) -> dict[str, An
         "retryStrategy": {"limit": str(policy["maxRetryCount"]), "backoff": backoff},
         "initContainers": [_launcher()],
         "container": _main(task),
-        "volumes": [{"name": name, "emptyDir": {}} for name in ("kfp-launcher", *SCRATCH)],
     }
-    return merge(defaults["templateDefaults"], template)
+    return merge(DEFAULTS["templateDefaults"], template)
 
 
 def pod_of(task: Task) -> dict[str, Any]:
     """The pod that runs a task, under the pipeline's default parameters."""
     template, config = template_of(task), task.config
-    executor = {"image": "argoexec", "securityContext": CONFIG["executor"]["securityContext"]}
-    volumes = [{"name": name.strip("."), "emptyDir": {}} for name in ("kfp-launcher", *SCRATCH)]
+    volumes = [{"name": name, "emptyDir": {}} for name in SCRATCH]
     mounted = [
         *(_empty_dir(each) for each in config.get("emptyDirMounts", ())),
         *(_claim(each) for each in config.get("pvcMount", ())),
@@ -129,8 +130,8 @@ def pod_of(task: Task) -> dict[str, Any]:
     main["volumeMounts"] = [mount for _, mount in mounted]
     spec = {
         "securityContext": template["securityContext"],
-        "initContainers": [{"name": "init", **executor}, *template["initContainers"]],
-        "containers": [{"name": "wait", **executor}, main],
+        "initContainers": [{"name": "init", **ARGOS}, *template["initContainers"]],
+        "containers": [{"name": "wait", **ARGOS}, main],
         "volumes": [*volumes, *(volume for volume, _ in mounted)],
         "nodeSelector": task.default(config["nodeSelector"]["nodeSelectorJson"]),
         "tolerations": [
@@ -147,15 +148,15 @@ def pod_of(task: Task) -> dict[str, Any]:
 
 def driver_pod() -> dict[str, Any]:
     """The pod of Kubeflow's own that comes before each task."""
-    executor = {"image": "argoexec", "securityContext": CONFIG["executor"]["securityContext"]}
     main = {"name": "main", "image": "kfp-driver", "securityContext": _system()}
     context = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
     spec = {
         "securityContext": merge(DEFAULTS["templateDefaults"]["securityContext"], context),
-        "initContainers": [{"name": "init", **executor}],
-        "containers": [{"name": "wait", **executor}, main],
+        "initContainers": [{"name": "init", **ARGOS}],
+        "containers": [{"name": "wait", **ARGOS}, main],
     }
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "driver"}, "spec": spec}
+    metadata = merge(DEFAULTS["podMetadata"], {"name": "driver"})
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
 
 def merge(under: Any, over: Any) -> Any:
@@ -207,9 +208,13 @@ def is_retried(strategy: dict[str, Any], attempt: Attempt) -> bool:
 
 
 def _evaluate(expression: str, scope: dict[str, Any]) -> bool:
-    golem = pytest.importorskip("golem", reason="expr-lang comes built for Linux on x86-64 alone")
-    engine = golem.Engine(strict_vars=False)  # a map is declared by being given
-    return engine.eval_bool(expression, scope)
+    return _engine().eval_bool(expression, scope)
+
+
+@cache
+def _engine() -> Any:
+    golem = pytest.importorskip("golem", reason="expr-lang is locked for Linux on x86-64 alone")
+    return golem.Engine(strict_vars=False)  # a map is declared by being given
 
 
 def _launcher() -> dict[str, Any]:
@@ -222,9 +227,8 @@ def _system() -> dict[str, Any]:
 
 def _main(task: Task) -> dict[str, Any]:
     asked = task.config.get("securityContext", {})
-    identity = {name: int(asked[name]) for name in ("runAsUser", "runAsGroup") if name in asked} | (
-        {"runAsNonRoot": True} if asked.get("runAsNonRoot") else {}
-    )
+    # Not every driver of 2.17 hands on runAsNonRoot: it has to hold without.
+    identity = {name: int(asked[name]) for name in ("runAsUser", "runAsGroup") if name in asked}
     resources = task.container["resources"]
     return {
         "name": "main",

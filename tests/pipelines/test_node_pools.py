@@ -13,7 +13,7 @@ from pipelines.node_pools import POOLS, NodePool, quantity
 from pipelines.placement import PLACEMENTS
 
 NODE = NodePool("made up", cpus=4, memory_gib=16, always_on=0)
-ROW = replace(PLACEMENTS["extract_frames"], cpu_request="1", memory_request="1Gi")
+ROW = replace(PLACEMENTS["extract_frames"], cpu_request="1", memory_limit="1Gi")
 
 
 @pytest.mark.parametrize(
@@ -43,14 +43,14 @@ def test_a_small_node_keeps_at_most_a_quarter_of_its_memory_back():
 
 def test_the_larger_part_counts():
     assert NODE.share(ROW) == pytest.approx(1 / 3.86)
-    assert NODE.share(replace(ROW, memory_request="8Gi")) == pytest.approx(
+    assert NODE.share(replace(ROW, memory_limit="8Gi")) == pytest.approx(
         8 * 2**30 / NODE.allocatable_bytes
     )
 
 
 def test_a_pod_that_fits_on_no_node_is_refused():
     with pytest.raises(RollcallError, match="Extract frames does not fit on made up"):
-        NODE.share(replace(ROW, memory_request="16Gi"))
+        NODE.share(replace(ROW, memory_limit="16Gi"))
 
 
 @pytest.mark.parametrize("step", PLACEMENTS)

@@ -42,10 +42,6 @@ def test_what_may_be_interrupted_runs_on_spot_nodes_and_all_else_on_regular_ones
     assert {row.pool for row in PLACEMENTS.values()} == {"spot", "regular"}
 
 
-def test_no_memory_is_promised_twice():
-    assert all(row.memory_request == row.memory_limit for row in PLACEMENTS.values())
-
-
 @on_every_task
 class TestTask:
     @pytest.mark.parametrize(
@@ -112,11 +108,11 @@ class TestTask:
     def test_gets_an_identity_in_azure_if_it_reads_blob_and_else_none(self, task):
         labels = task.config.get("podMetadata", {}).get("labels", {})
         asked = {"azure.workload.identity/use": "true"}
-        assert labels == (asked if PLACEMENTS[task.step].reads_blob else {})
+        assert labels == (asked if PLACEMENTS[task.step].blob else {})
 
 
 def test_nothing_but_the_source_is_read_from_blob():
-    steps = {step for step, row in PLACEMENTS.items() if row.reads_blob}
+    steps = {step for step, row in PLACEMENTS.items() if row.blob}
     assert steps == {"ingest_videos", "extract_frames"}
 
 

@@ -64,9 +64,8 @@ class TestPod:
         assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod["spec"])
 
     def test_is_not_moved_by_the_autoscaler(self, pod):
-        if pod is not PODS["driver"]:
-            note = "cluster-autoscaler.kubernetes.io/safe-to-evict"
-            assert pod["metadata"]["annotations"][note] == "false"
+        note = "cluster-autoscaler.kubernetes.io/safe-to-evict"
+        assert pod["metadata"]["annotations"][note] == "false"
 
 
 @pytest.mark.parametrize("step", TASKS)
