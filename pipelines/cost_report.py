@@ -103,6 +103,8 @@ def refresh_prices(region: str, currency: str, output: Path, console: Console) -
     prices = fetch_prices(skus, region, currency)
     write_prices(prices, output)
     console.print(price_table(prices))
+    for sku in sorted(set(skus) - set(prices.per_hour)):
+        console.print(f"Mind: {sku} is not offered in {region}.", style="yellow")
     console.print(f"wrote {output}", soft_wrap=True)
 
 

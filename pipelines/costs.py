@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pipelines.prices import PriceList
 
 HOUR: Final = 3600
-SPOT: Final = "spot"
 
 
 @dataclass(frozen=True)
@@ -63,6 +62,7 @@ class StepRow:
 
     step: str
     pool: str
+    spot: bool
     cost: Cost
 
 
@@ -87,7 +87,7 @@ class Bill:
     @property
     def spot_share(self) -> float:
         """The part of the node-seconds that ran on spot nodes."""
-        spot = sum(row.cost.node_seconds for row in self.rows if row.pool == SPOT)
+        spot = sum(row.cost.node_seconds for row in self.rows if row.spot)
         return spot / self.total.node_seconds if self.total.node_seconds else 0.0
 
     def to_json(self) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def bill_of(history: RunHistory, prices: PriceList, pools: Mapping[str, NodePool
     for attempt in history.attempts:
         groups.setdefault((attempt.step, attempt.pool), []).append(attempt)
     rows = tuple(
-        StepRow(step, pool, _cost(attempts, step, pools[pool], prices, spot=pool == SPOT))
+        StepRow(step, pool, pools[pool].spot, _cost(attempts, step, pools[pool], prices))
         for (step, pool), attempts in groups.items()
     )
     total = _sum([row.cost for row in rows])
@@ -143,15 +143,13 @@ def always_on_per_hour(
     }
 
 
-def _cost(
-    attempts: Sequence[Attempt], step: str, pool: NodePool, prices: PriceList, *, spot: bool
-) -> Cost:
+def _cost(attempts: Sequence[Attempt], step: str, pool: NodePool, prices: PriceList) -> Cost:
     price = prices.price_of(pool.sku)
     share = pool.share(PLACEMENTS[step])
     alone = sum(attempt.seconds for attempt in attempts)
     lost = sum(attempt.seconds for attempt in attempts if not attempt.succeeded)
-    kept = alone - lost if spot else alone
-    placed = price.spot if spot else price.regular
+    kept = alone - lost if pool.spot else alone
+    placed = price.spot if pool.spot else price.regular
 
     def money(seconds: float, per_hour: float | None) -> float | None:
         return None if per_hour is None else seconds * share * per_hour / HOUR

@@ -29,12 +29,16 @@ class NodePool:
         cpus: virtual cores of a node.
         memory_gib: of a node.
         always_on: nodes that run whether there is work or not.
+        spot: whether its nodes may be taken away, and cost the spot price.
+        gpu: whether a node has one, which a pod takes whole.
     """
 
     sku: str
     cpus: int
     memory_gib: int
-    always_on: int
+    always_on: int = 0
+    spot: bool = False
+    gpu: bool = False
 
     @property
     def allocatable_cpus(self) -> float:
@@ -58,7 +62,7 @@ class NodePool:
 
         Its larger part of the two things it asks for, cores and memory: its dominant share in
         Ghodsi et al., Dominant Resource Fairness, NSDI 2011. A pod that asks for all of the memory
-        leaves cores that nobody can use.
+        leaves cores that nobody can use. One that has the GPU leaves a node that nobody can use.
 
         Raises:
             RollcallError: it asks for more than a whole node has.
@@ -70,15 +74,16 @@ class NodePool:
                 f"{row.title} does not fit on {self.sku}: are the cluster's pools others than in "
                 "pipelines/node_pools.py?"
             )
-        return max(cpus, memory)
+        return 1.0 if self.gpu else max(cpus, memory)
 
 
 POOLS: Final = {
     "system": NodePool("Standard_D2ads_v5", 2, 8, always_on=2),
     "regular": NodePool("Standard_D4ads_v5", 4, 16, always_on=1),
-    "spot": NodePool("Standard_E4ads_v5", 4, 32, always_on=0),
+    "spot": NodePool("Standard_E4ads_v5", 4, 32, spot=True),
+    "gpu": NodePool("Standard_NC4as_T4_v3", 4, 28, spot=True, gpu=True),
 }
-"""As manifests/infrastructure/prod.bicepparam has them."""
+"""By their label; as manifests/infrastructure has them, prod.bicepparam and aks.bicep."""
 
 
 def quantity(text: str) -> float:

@@ -152,8 +152,8 @@ def fetch_prices(skus: Sequence[str], region: str, currency: str) -> PriceList:
         currency: three letters. Microsoft sets prices in USD and says that others are estimates.
 
     Raises:
-        RollcallError: there is no answer, it is not of the documented form, or it has no regular
-            price for one of the sizes or two.
+        RollcallError: there is no answer, it is not of the documented form, or it has no price or
+            two. A size that is not offered there is left out if another is.
     """
     regular: dict[str, float] = {}
     spot: dict[str, float] = {}
@@ -167,17 +167,18 @@ def fetch_prices(skus: Sequence[str], region: str, currency: str) -> PriceList:
             kind = spot if row.skuName.endswith(" Spot") else regular
             if kind.setdefault(row.armSkuName, row.retailPrice) != row.retailPrice:
                 raise RollcallError(f"Azure names two prices for {row.skuName} in {region}")
-    if missing := sorted(set(skus) - set(regular)):
+    if not regular:
         raise RollcallError(
-            f"Azure names no price for {', '.join(missing)} in {region}: is the region spelt as in "
-            "`az account list-locations`, and are these sizes offered there?"
+            f"Azure names no price in {region}: is it spelt as `az account list-locations` does?"
         )
     return PriceList(
         region=region,
         currency=currency,
         date=dt.datetime.now(dt.UTC).date(),
         source=ENDPOINT,
-        per_hour={sku: Price(regular=regular[sku], spot=spot.get(sku)) for sku in skus},
+        per_hour={
+            sku: Price(regular=regular[sku], spot=spot.get(sku)) for sku in skus if sku in regular
+        },
     )
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from components.errors import RollcallError
-from pipelines.costs import HOUR, SPOT
+from pipelines.costs import HOUR
 from pipelines.node_pools import POOLS
 from pipelines.placement import PLACEMENTS
 
@@ -262,7 +262,8 @@ class _Draw:
         if iteration >= len(tasks):  # cached, or left out by a condition
             return start
         row, scenario = PLACEMENTS[task.step], self._scenario
-        on_spot = self._spot and row.pool == SPOT
+        pool = POOLS[row.pool]
+        on_spot = self._spot and pool.spot
         times = draw_task(
             tasks[iteration] * scenario.work_factor,
             task.retry,
@@ -272,7 +273,6 @@ class _Draw:
             startup_s=scenario.startup_s,
             checkpoint_s=scenario.checkpoint_s if task.step in RESUMING else 0.0,
         )
-        pool = POOLS[row.pool]
         price = self._prices.price_of(pool.sku)
         per_hour = price.spot if on_spot else price.regular
         if per_hour is None:

@@ -26,6 +26,7 @@ PRICES = PriceList(
         POOLS["system"].sku: Price(regular=0.1, spot=0.02),
         POOLS["regular"].sku: Price(regular=0.2, spot=0.04),
         POOLS["spot"].sku: Price(regular=0.4, spot=0.1),
+        POOLS["gpu"].sku: Price(regular=0.8, spot=0.3),
     },
 )
 HOUR = 3600.0
@@ -80,6 +81,10 @@ class TestBill:
             attempt("split_dataset", succeeded=False), attempt("split_dataset", number=1)
         ).total
         assert total.on_regular == total.as_placed == pytest.approx(2 * total.redone)
+
+    def test_of_a_node_with_a_gpu_takes_all_of_it(self):
+        total = bill(attempt("fine_tune_model", pool="gpu")).total
+        assert (total.as_placed, total.on_regular) == (0.3, 0.8)
 
     def test_can_cost_more_on_spot_than_on_regular_nodes(self):
         lost = [attempt(number=n, succeeded=False) for n in range(4)]

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from components.errors import RollcallError
-from pipelines.node_pools import POOLS, NodePool, quantity
+from pipelines.node_pools import MOST_PODS, POOLS, NodePool, quantity
 from pipelines.placement import PLACEMENTS
 
-NODE = NodePool("made up", cpus=4, memory_gib=16, always_on=0)
+NODE = NodePool("made up", cpus=4, memory_gib=16)
 ROW = replace(PLACEMENTS["extract_frames"], cpu_request="1", memory_limit="1Gi")
 
 
@@ -37,7 +37,7 @@ def test_a_node_has_less_for_pods_than_it_is_sold_with():
 
 
 def test_a_small_node_keeps_at_most_a_quarter_of_its_memory_back():
-    small = NodePool("made up", cpus=2, memory_gib=4, always_on=0)
+    small = NodePool("made up", cpus=2, memory_gib=4)
     assert small.allocatable_bytes == 3 * 2**30 - 100 * 2**20
 
 
@@ -59,13 +59,19 @@ def test_every_step_fits_on_a_node_of_its_pool(step):
     assert 0 < POOLS[row.pool].share(row) <= 1
 
 
-PARAMETERS = Path(__file__).parents[2] / "manifests" / "infrastructure" / "prod.bicepparam"
+INFRASTRUCTURE = Path(__file__).parents[2] / "manifests" / "infrastructure"
 
 
-@pytest.mark.skipif(not PARAMETERS.exists(), reason="the infrastructure is not there")
-@pytest.mark.parametrize("name", POOLS)
+@pytest.mark.parametrize("name", ["system", "regular", "spot"])
 def test_the_pools_are_those_that_are_deployed(name):
-    deployed = re.search(
-        rf"\b{name}: \{{\s+size: '(\w+)'\s+minimum: (\d+)", PARAMETERS.read_text(encoding="utf-8")
-    )
-    assert deployed.groups() == (POOLS[name].sku, str(POOLS[name].always_on))
+    parameters = (INFRASTRUCTURE / "prod.bicepparam").read_text(encoding="utf-8")
+    size, minimum = re.search(
+        rf"\b{name}: \{{\s+size: '(\w+)'\s+minimum: (\d+)", parameters
+    ).groups()
+    assert (size, int(minimum)) == (POOLS[name].sku, POOLS[name].always_on)
+
+
+def test_so_are_the_nodes_with_a_gpu_and_the_pods_a_node_may_hold():
+    cluster = (INFRASTRUCTURE / "aks.bicep").read_text(encoding="utf-8")
+    assert f"vmSize: '{POOLS['gpu'].sku}'" in cluster
+    assert set(re.findall(r"maxPods: (\d+)", cluster)) == {str(MOST_PODS)}

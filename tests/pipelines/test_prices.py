@@ -143,9 +143,13 @@ class TestFetch:
         with pytest.raises(RollcallError, match="two prices for Standard_D4s_v5"):
             fetch()
 
-    def test_says_which_size_has_no_price(self, azure):
+    def test_leaves_out_a_size_that_is_not_offered_there(self, azure):
         azure.pages[0].pop()
-        with pytest.raises(RollcallError, match="no price for Standard_D8s_v5 in westeurope"):
+        assert set(fetch().per_hour) == {"Standard_D4s_v5"}
+
+    def test_without_any_price_asks_for_the_regions_name(self, azure):
+        azure.pages[0].clear()
+        with pytest.raises(RollcallError, match="no price in westeurope: is it spelt"):
             fetch()
 
     @pytest.mark.usefixtures("azure")
