@@ -28,6 +28,8 @@ COMMANDS = (
     "rollback",
     "audit",
     "compile",
+    "cost",
+    "prices",
 )
 
 
