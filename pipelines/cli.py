@@ -20,8 +20,10 @@ from components.blob_address import CONNECTION_STRING_VARIABLE
 from components.errors import RollcallError
 from components.sources import is_blob
 from components.synthesize_cohort import CohortOptions, synthesize_cohort
+from pipelines import deployment
 from pipelines.flags import from_flags, names, with_flags
 from pipelines.options import DEFAULTS, FIELDS, FineTuningOptions, TrainingOptions
+from pipelines.scenario import Scenario
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -273,6 +275,52 @@ def compile_(
         raise RollcallError(f"stale: {names}. Run `make compile-pipeline` and commit the result.")
     else:
         console.print("the compiled pipelines are current")
+
+
+@app.command(epilog="Example: rollcall cost runs/demo --simulate --evictions-per-hour 0.1")
+@with_flags(Scenario)
+def cost(
+    run: Annotated[str, typer.Argument(help="Output folder of a local run, or id on Kubeflow.")],
+    prices: Annotated[
+        Path | None,
+        typer.Option(help="Price file.", show_default="runs/prices.json, or Rollcall's own"),
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="Of Kubeflow Pipelines.", show_default="ROLLCALL_HOST")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    simulate: Annotated[
+        bool,
+        typer.Option("--simulate", help="Draw evictions as the options below say (docs/cost.md)."),
+    ] = False,
+    **flags: Any,  # noqa: ANN401 - what Scenario says
+) -> None:
+    """Say what a run cost on spot and on regular nodes, or a local one would have."""
+    from pipelines.cost_report import report_cost  # noqa: PLC0415 - slow
+
+    scenario = from_flags(Scenario, flags).checked() if simulate else None
+    report_cost(run, prices, host, scenario, console, as_json=as_json)
+
+
+@app.command(epilog="Example: rollcall prices --refresh --region northeurope --currency EUR")
+def prices(
+    refresh: Annotated[bool, typer.Option("--refresh", help="Fetch today's from Azure.")] = False,
+    region: Annotated[str, typer.Option(help="Where the cluster is.")] = "westeurope",
+    currency: Annotated[str, typer.Option(help="Three letters.")] = "USD",
+    output: Annotated[Path, typer.Option(help="Where they are written.")] = Path(
+        "runs/prices.json"
+    ),
+) -> None:
+    """Show what the cluster's nodes cost, or fetch today's prices."""
+    from pipelines.cost_report import refresh_prices, report_prices  # noqa: PLC0415 - slow
+
+    if refresh:
+        refresh_prices(region, currency, output, console)
+    else:
+        report_prices(console)
+
+
+app.add_typer(deployment.app, name="cluster")
 
 
 def main() -> None:

@@ -29,6 +29,8 @@ COMMANDS = (
     "rollback",
     "audit",
     "compile",
+    "cost",
+    "prices",
 )
 
 
