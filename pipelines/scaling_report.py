@@ -141,7 +141,7 @@ def facts_of(study: Study) -> dict[str, Any]:
 
 CURVES: Final = {
     "original_without_starts": f"{ORIGINAL_IMAGES:,} images, work alone",
-    "original_nodes_up": f"{ORIGINAL_IMAGES:,} images, nodes up",
+    "original_nodes_up": f"{ORIGINAL_IMAGES:,} images, nodes up with images",
     "original": f"{ORIGINAL_IMAGES:,} images, nodes from none",
     "tenfold": f"{10 * ORIGINAL_IMAGES:,} images, nodes from none",
 }

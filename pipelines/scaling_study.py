@@ -215,7 +215,7 @@ def _read_run(work: Path, workers: int, cpus: int, seconds: float) -> Run:
     tasks = tuple(
         TaskTime(step, item, task.seconds, clip_seconds(step, item))
         for step in NEEDS
-        for item, task in steps.tasks[step].items()
+        for item, task in sorted(steps.tasks[step].items())
     )
     step_seconds = {step: round(steps.seconds(step), 3) for step in NEEDS}
     lengths = tuple(length for length, _ in clips)
@@ -265,11 +265,18 @@ def measure(
                 registry=registry,
             )
             before = best.setdefault((workers, cpus, part), run)
-            best[workers, cpus, part] = min(before, run, key=lambda each: each.seconds)
+            best[workers, cpus, part] = fastest(before, run)
     return (
         tuple(best[count, 1, 1] for count in counts),
         tuple(best[1, pod, part] for part in PARTS),
     )
+
+
+def fastest(first: Run, second: Run) -> Run:
+    """The faster of two of the same, with each task at its fastest: what else runs only slows."""
+    tasks = zip(first.tasks, second.tasks, strict=True)
+    least = tuple(min(pair, key=lambda each: each.seconds) for pair in tasks)
+    return replace(min(first, second, key=lambda each: each.seconds), tasks=least)
 
 
 def write_part(roster: Path, part: int, folder: Path) -> Path:
@@ -319,7 +326,7 @@ def analyse(
         "cohort": (cohort, cluster),
         "cohort_without_starts": (cohort, WITHOUT_STARTS),
         "original": (original, cluster),
-        "original_nodes_up": (original, replace(cluster, node_seconds=0.0)),
+        "original_nodes_up": (original, replace(cluster, node_seconds=0.0, pull_seconds=0.0)),
         "original_without_starts": (original, WITHOUT_STARTS),
         "tenfold": (original * 10, cluster),
     }

@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from io import StringIO
 
 import pytest
@@ -33,6 +34,7 @@ from pipelines.scaling_study import (
     analyse,
     check_counts,
     clips_of,
+    fastest,
     fit_costs,
     write_docs,
     write_part,
@@ -86,6 +88,13 @@ def test_the_cohort_is_predicted_with_the_costs_that_were_found(study):
     for found, workers in zip(study.predictions["cohort"], PREDICTED, strict=True):
         wanted = predict(COSTS, CLIPS, workers, LITES, Cluster())
         assert found.seconds == pytest.approx(wanted.seconds)
+
+
+def test_of_two_runs_alike_each_task_counts_at_its_fastest():
+    slow, fast = (fake_run(2, 1, CLIPS, seconds) for seconds in (9.0, 8.0))
+    late = replace(fast, tasks=tuple(replace(task, seconds=99.0) for task in fast.tasks))
+    best = fastest(slow, late)
+    assert (best.seconds, best.step_seconds, best.tasks) == (8.0, fast.step_seconds, slow.tasks)
 
 
 def test_as_many_clips_as_the_originals_images_come_from():
