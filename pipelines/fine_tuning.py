@@ -40,7 +40,11 @@ def fine_tuning_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has n
             kubernetes.mount_pvc(task, settings.checkpoint_claim, CHECKPOINTS)
         return place(task, "fine_tune_model", settings)
 
-    training = training_steps(settings, fine_tune)
+    training = training_steps(
+        settings,
+        fine_tune,
+        lambda: {name: given[name] for name in ("depth", "tuning_epochs", "learning_rate")},
+    )
     shared = inspect.signature(training).parameters
     backbones = shared["backbones"].replace(default=list(FineTuningOptions().backbones))
     parameters = {**shared, "backbones": backbones, **own}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from kfp import kubernetes
 
+from components.notify.webhook import WEBHOOK_VARIABLE
 from components.signing import SIGNING_VARIABLE, VERIFY_VARIABLE
 
 if TYPE_CHECKING:
@@ -53,6 +54,9 @@ PLACEMENTS: Final[dict[str, Placement]] = {
     "export_backbones": Placement(
         "Export backbones", "train", "2", "6Gi", 2, 2 * HOUR, cached=False
     ),
+    "decide_retraining": Placement(
+        "Decide on training", "train", "1", "1Gi", 2, HOUR, cached=False
+    ),
     "extract_frames": Placement("Extract frames", "data", "2", "3Gi", 5, 6 * HOUR),
     "embed_frames": Placement("Embed frames", "data", "2", "4Gi", 5, 6 * HOUR),
     "split_dataset": Placement("Split and audit", "data", "1", "2Gi", 2, HOUR),
@@ -88,6 +92,7 @@ def place(task: PipelineTask, step: str, settings: Settings) -> PipelineTask:
     kubernetes.set_timeout(task, row.timeout_s)
     if not settings.local:
         _mount_keys(task, step, settings)
+        _give_webhook(task, step, settings)
     return task
 
 
@@ -99,3 +104,13 @@ def _mount_keys(task: PipelineTask, step: str, settings: Settings) -> None:
     if settings.verify_config_map and step == "export_backbones":
         kubernetes.use_config_map_as_volume(task, settings.verify_config_map, f"{KEYS}/verify")
         task.set_env_variable(VERIFY_VARIABLE, f"{KEYS}/verify/public.pem")
+
+
+def _give_webhook(task: PipelineTask, step: str, settings: Settings) -> None:
+    """Give the address of the webhook to the step that posts to it; without a Secret it posts none.
+
+    Whoever has the address can post, and Kubeflow shows parameters: so it is none.
+    """
+    if settings.webhook_secret and step == "notify":
+        address = {"url": WEBHOOK_VARIABLE}
+        kubernetes.use_secret_as_env(task, settings.webhook_secret, address, optional=True)

@@ -41,3 +41,17 @@ class Settings(BaseSettings):
         default="",
         description="Kubernetes ConfigMap whose public.pem it checks the champion's signature by.",
     )
+    webhook_secret: str = Field(
+        default="",
+        description="Kubernetes Secret whose url is the webhook that a compiled pipeline posts to.",
+    )
+    notify_format: str = Field(
+        default="json", description="What is posted to the webhook: json, slack or teams."
+    )
+    ui_url: str = Field(
+        default="", description="Address of the Kubeflow UI, for the link in what is posted."
+    )
+    kubeflow_api: str = Field(
+        default="http://ml-pipeline.kubeflow:8888",
+        description="Where a step asks Kubeflow which step failed; empty to ask nobody.",
+    )

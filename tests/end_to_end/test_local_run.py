@@ -237,7 +237,7 @@ def test_the_exit_handler_had_its_say(done):
     log = (done.output / "run.log").read_text(encoding="utf-8")
     (notice,) = re.findall(r'\{"event": "run_ended".*\}', log)
     registered = json.loads(notice)["registered"]
-    assert json.loads(notice)["state"] == "SUCCEEDED"
+    assert json.loads(notice)["status"] == "succeeded"
     assert registered["version"] == done.version
     assert registered["gate"] == ("passed" if done.verdict["passed"] else "failed")
 

@@ -47,7 +47,7 @@ def test_every_step_of_training_runs_as_it_does_there():
 def test_frozen_and_fine_tuned_models_stand_in_one_leaderboard():
     compared = [
         set(
-            spec["components"]["comp-exit-handler-1"]["dag"]["tasks"]["compare-models"]["inputs"][
+            spec["components"]["comp-condition-2"]["dag"]["tasks"]["compare-models"]["inputs"][
                 "artifacts"
             ]
         )
@@ -64,7 +64,8 @@ def test_its_parameters_are_those_of_training_and_its_own():
     assert {name: row["description"] for name, row in training.items()}.items() <= {
         name: row["description"] for name, row in own.items()
     }.items()
-    assert set(own) == {*FineTuningOptions().arguments(), "source", "registry", "checkpoint_dir"}
+    of_a_cluster = {"source", "registry", "checkpoint_dir", "notify_format", "ui_url"}
+    assert set(own) == {*FineTuningOptions().arguments(), *of_a_cluster}
     assert own["backbones"]["defaultValue"] == list(FineTuningOptions().backbones)
 
 

@@ -10,6 +10,7 @@ import re
 import pytest
 import yaml
 
+from components.notify.webhook import WEBHOOK_VARIABLE
 from components.signing import SIGNING_VARIABLE, VERIFY_VARIABLE
 from pipelines.compilation import COMPILED, compile_pipelines
 from pipelines.placement import PLACEMENTS
@@ -80,8 +81,8 @@ class TestStep:
 
 @pytest.fixture(scope="module")
 def executors(tmp_path_factory):
-    """Environments and platform settings where both keys are named."""
-    keys = {"signing_secret": "signing", "verify_config_map": "verify"}
+    """Environments and platform settings where both keys and the webhook are named."""
+    keys = {"signing_secret": "signing", "verify_config_map": "verify", "webhook_secret": "hook"}
     path, *_ = compile_pipelines(Settings(**keys), tmp_path_factory.mktemp("compiled"))
     spec, platform = yaml.safe_load_all(path.read_text())
     environments = {
@@ -111,3 +112,19 @@ class TestKeys:
 
     def test_without_keys_nothing_is_mounted(self):
         assert not [row for row in ON_KUBERNETES.values() if "secretAsVolume" in row]
+
+
+class TestWebhook:
+    """Whoever knows its address can post to it."""
+
+    def test_it_is_given_to_the_exit_handler_alone_and_by_way_of_a_secret(self, executors):
+        _, platform = executors
+        given = {name: row["secretAsEnv"] for name, row in platform.items() if "secretAsEnv" in row}
+        assert set(given) == {"exec-notify"}
+        (secret,) = given["exec-notify"]
+        assert secret["secretName"] == "hook"
+        assert secret["keyToEnv"] == [{"secretKey": "url", "envVar": WEBHOOK_VARIABLE}]
+        assert secret["optional"]  # where there is no such Secret, the handler runs all the same
+
+    def test_without_one_nothing_is_given(self):
+        assert not [row for row in ON_KUBERNETES.values() if "secretAsEnv" in row]
