@@ -114,12 +114,18 @@ def test_a_champion_that_was_revoked_makes_it_due_though_its_alias_is_still_ther
     assert decide().reason.endswith("was revoked")
 
 
-def test_a_registry_that_does_not_answer_is_an_error(decide, monkeypatch):
+@pytest.fixture
+def _impatient(monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+
+
+@pytest.mark.usefixtures("_impatient")
+def test_a_registry_that_does_not_answer_is_an_error(decide):
     with pytest.raises(RegistryError, match=r"127\.0\.0\.1"):
         decide(registry="http://127.0.0.1:9")
 
 
+@pytest.mark.usefixtures("_impatient")
 def test_a_run_that_trains_always_asks_no_registry(decide, champion):
     assert decide("always", registry="http://127.0.0.1:9").trains
 

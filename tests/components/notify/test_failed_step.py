@@ -9,7 +9,7 @@ from kfp_server_api import ApiClient, V2beta1PipelineTaskDetail, V2beta1Run, V2b
 
 from components.errors import SourceError
 from components.notify.failed_step import Failure, failed_by_tasks, find_failed_step
-from components.telemetry import EVENTS_VARIABLE, step
+from components.telemetry import EVENTS_VARIABLE, Progress, step
 from tests.web_server import scripted_server
 
 
@@ -36,8 +36,9 @@ def test_the_message_of_a_foreign_error_is_not_told(events):
 def test_a_step_that_was_killed_is_found(events):
     with step("ingest_videos"):
         pass
-    step("extract_frames", "1").__enter__()
-    assert find_failed_step("", "r-1").step == "extract_frames"
+    Progress("extract_frames", "1").expect(3, "clips")
+    expected = Failure("extract_frames", "it ended without a word")
+    assert find_failed_step("", "r-1") == expected
 
 
 def test_before_the_first_event_nothing_can_be_told(events):

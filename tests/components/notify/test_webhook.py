@@ -39,8 +39,9 @@ def test_a_server_that_does_not_answer_is_given_up_after_three_tries(server):
     assert len(server.asked) == 3
 
 
-def test_a_server_that_recovers_gets_it(server):
-    server.answer(500)
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_server_that_recovers_gets_it(server, status):
+    server.answer(status)
     server.answer(200)
     assert post(server.address, {}, BRIEF) is None
     assert len(server.asked) == 2
