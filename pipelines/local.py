@@ -33,6 +33,7 @@ from components.contracts import (
     REJECTS_FILE,
     SOURCE_FILE,
 )
+from components.decide_retraining.decide import UNCHANGED
 from components.errors import RollcallError
 from components.model_directory import GATE_FILE
 from components.parquet import open_table
@@ -156,7 +157,7 @@ def _run(
     tasks = next((work / "pipeline").iterdir())
     steps = display.steps.costs()
     seconds = round(time.monotonic() - started, 3)
-    if _returned(tasks, "decide-retraining") == "unchanged":
+    if _returned(tasks, "decide-retraining") == UNCHANGED:
         why = (tasks / "decide-retraining" / "summary").read_text(encoding="utf-8").strip()
         return LocalRun(output, {}, steps, seconds, "", {}, 0, 0, why)
     version = _lay_out(tasks, output)

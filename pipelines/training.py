@@ -7,6 +7,7 @@ from kfp import dsl
 
 from components.compare_models.component import compare_models
 from components.decide_retraining.component import decide_retraining
+from components.decide_retraining.decide import TRAIN
 from components.embed_frames.component import embed_frames
 from components.export_backbones.component import export_backbones
 from components.extract_frames.component import extract_frames
@@ -161,7 +162,7 @@ def training_steps(
             )
             # Both loops and what gathers them stand in the one condition: KFP gathers from no other
             # level.
-            with dsl.If(decided.outputs["Output"] == "train", name="if-training-is-due"):
+            with dsl.If(decided.outputs["Output"] == TRAIN, name="if-training-is-due"):
                 exported = place(
                     export_backbones(
                         backbones=backbones, weights=weights, registry=registry, seed=seed

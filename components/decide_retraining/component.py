@@ -69,7 +69,7 @@ def decide_retraining(
 
     from pathlib import Path
 
-    from components.decide_retraining.decide import decide_retraining
+    from components.decide_retraining.decide import TRAIN, UNCHANGED, decide_retraining
 
     own = {"retrain", "clips", "registry", "run", "options", "summary"}
     decision = decide_retraining(
@@ -82,4 +82,4 @@ def decide_retraining(
     )
     verb = "Training" if decision.trains else "Not training"
     Path(summary.path).write_text(f"{verb}: {decision.reason}.\n", encoding="utf-8")
-    return "train" if decision.trains else "unchanged"
+    return TRAIN if decision.trains else UNCHANGED

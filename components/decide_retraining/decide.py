@@ -8,7 +8,7 @@ import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from components.artifacts import atomic_file, read_json, write_json
 from components.contracts import INGEST_FILE
@@ -18,6 +18,10 @@ from components.telemetry import step
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+TRAIN: Final = "train"
+UNCHANGED: Final = "unchanged"
+"""What the step returns."""
 
 log = logging.getLogger("rollcall")
 

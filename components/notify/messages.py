@@ -67,12 +67,11 @@ def title_of(notice: Notice) -> str:
     told = {
         Status.UNCHANGED: "nothing changed, so nothing was trained",
         Status.FAILED: f"the run failed in {notice.failed_step or 'a step that is not known'}",
-        Status.UNKNOWN: "a run ended, and nobody knows how",
+        Status.UNKNOWN: "a run ended, and Kubeflow does not say how",
         Status.SUCCEEDED: "the run succeeded",
     }[notice.status]
     if notice.status is Status.SUCCEEDED and own:
-        passed = own.gate == PASSED
-        told = "a new champion" if passed else "a challenger; the champion stays"
+        told = "a new champion" if own.gate == PASSED else "the model did not pass the gate"
     return f"Rollcall: {told}"
 
 

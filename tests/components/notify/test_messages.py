@@ -23,10 +23,10 @@ LINK = "https://kubeflow.example/#/runs/details/r-1"
     ("notice", "title"),
     [
         (NEW, "a new champion"),
-        (BEATEN, "a challenger; the champion stays"),
+        (BEATEN, "the model did not pass the gate"),
         (SAME, "nothing changed, so nothing was trained"),
         (BROKEN, "the run failed in extract_frames"),
-        (Notice("r-1", Status.UNKNOWN), "a run ended, and nobody knows how"),
+        (Notice("r-1", Status.UNKNOWN), "a run ended, and Kubeflow does not say how"),
     ],
 )
 def test_the_title_says_what_matters(notice, title):
