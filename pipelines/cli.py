@@ -20,6 +20,7 @@ from components.blob_address import CONNECTION_STRING_VARIABLE
 from components.errors import RollcallError
 from components.sources import is_blob
 from components.synthesize_cohort import CohortOptions, synthesize_cohort
+from pipelines import deployment
 from pipelines.flags import from_flags, names, with_flags
 from pipelines.options import DEFAULTS, FIELDS, FineTuningOptions, TrainingOptions
 from pipelines.settings import Settings
@@ -262,6 +263,9 @@ def compile_(
         raise RollcallError(f"stale: {names}. Run `make compile-pipeline` and commit the result.")
     else:
         console.print("the compiled pipelines are current")
+
+
+app.add_typer(deployment.app, name="cluster")
 
 
 def main() -> None:

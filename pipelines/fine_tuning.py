@@ -6,15 +6,26 @@ from typing import Any, Final, get_type_hints
 
 from kfp import dsl, kubernetes
 
+from components.fine_tune_model.checkpoint import RUN_VARIABLE
 from components.fine_tune_model.component import fine_tune_model
 from pipelines.options import FIELDS, FineTuningOptions
-from pipelines.placement import place
+from pipelines.placement import SPOT_NODES, SPOT_TOLERATIONS, Nodes, place
 from pipelines.settings import Settings
 from pipelines.training import training_steps
 
 NAME: Final = "rollcall-fine-tuning"
 CHECKPOINTS: Final = "/checkpoints"
 """Where the claim for checkpoints is mounted on a cluster."""
+RUN_LABEL: Final = "metadata.labels['workflows.argoproj.io/workflow']"
+"""Of every pod of a run, and of no other's; a retry has the same."""
+
+ON_A_CLUSTER: Final[dict[str, tuple[object, type, str]]] = {
+    "checkpoint_dir": (CHECKPOINTS, str, "Folder for checkpoints; it has to outlive the pod."),
+    "tuning_node_selector": (SPOT_NODES, dict[str, str], "Labels of the nodes for fine-tuning."),
+    "tuning_tolerations": (SPOT_TOLERATIONS, list[dict[str, str]], "Of the taints of those nodes."),
+    "gpus": ("0", str, "Of NVIDIA for a task of fine-tuning; needs an image and nodes for them."),
+}
+"""Parameters that the command has not: default, type and description."""
 
 
 def fine_tuning_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no name for it
@@ -38,7 +49,13 @@ def fine_tuning_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has n
         )
         if not settings.local:
             kubernetes.mount_pvc(task, settings.checkpoint_claim, CHECKPOINTS)
-        return place(task, "fine_tune_model", settings)
+            # Not an argument: no run would find an earlier one's model in the cache.
+            kubernetes.use_field_path_as_env(task, RUN_VARIABLE, RUN_LABEL)
+            task.set_accelerator_type("nvidia.com/gpu").set_accelerator_limit(given["gpus"])
+            # KFP 2.17 does not pass a number of accelerators into a loop by itself.
+            task.register_pipeline_channels([given["gpus"]])
+        nodes = Nodes(given["tuning_node_selector"], given["tuning_tolerations"])
+        return place(task, "fine_tune_model", settings, {"spot": nodes})
 
     training = training_steps(
         settings,
@@ -65,7 +82,7 @@ def fine_tuning_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has n
 def _own_parameters() -> dict[str, inspect.Parameter]:
     kinds = get_type_hints(FineTuningOptions)
     defaults = {each.name: (each.default, kinds[each.name]) for each in _own_fields()}
-    defaults["checkpoint_dir"] = (CHECKPOINTS, str)
+    defaults |= {name: (default, kind) for name, (default, kind, _) in ON_A_CLUSTER.items()}
     keyword = inspect.Parameter.POSITIONAL_OR_KEYWORD
     return {
         name: inspect.Parameter(name, keyword, default=default, annotation=kind)
@@ -75,7 +92,7 @@ def _own_parameters() -> dict[str, inspect.Parameter]:
 
 def _descriptions() -> dict[str, str]:
     return {each.name: each.metadata["help"] for each in _own_fields()} | {
-        "checkpoint_dir": "Folder for checkpoints, on storage that outlives the pod."
+        name: text for name, (_, _, text) in ON_A_CLUSTER.items()
     }
 
 

@@ -17,7 +17,7 @@ from components.register_model.component import register_model
 from components.split_dataset.component import split_dataset
 from components.train_model.component import train_model
 from pipelines.options import DEFAULTS
-from pipelines.placement import place
+from pipelines.placement import REGULAR_NODES, SPOT_NODES, SPOT_TOLERATIONS, Nodes, place
 from pipelines.settings import Settings
 
 NAME: Final = "rollcall-training"
@@ -69,6 +69,9 @@ def training_steps(
         gate_max_latency_ms: float = DEFAULTS.gate_max_latency_ms,
         gate_max_size_mb: float = DEFAULTS.gate_max_size_mb,
         augment_views: int = DEFAULTS.augment_views,
+        regular_node_selector: dict[str, str] = REGULAR_NODES,
+        spot_node_selector: dict[str, str] = SPOT_NODES,
+        spot_tolerations: list[dict[str, str]] = SPOT_TOLERATIONS,
         retrain: str = DEFAULTS.retrain,
         notify_format: str = settings.notify_format,
         ui_url: str = settings.ui_url,
@@ -110,12 +113,20 @@ def training_steps(
                 have.
             gate_max_size_mb: Size of the edge model that a champion may have.
             augment_views: Augmented views of each frame that are embedded to learn from, too.
+            regular_node_selector: Labels of the nodes for steps that should not be interrupted.
+            spot_node_selector: Labels of the nodes for steps that are started again when their node
+                is taken away. The regular ones: nothing runs on spot nodes.
+            spot_tolerations: Of the taints of those nodes.
             retrain: always, or when_changed: end early, as a success, if the source and the options
                 are those of the champion.
             notify_format: What is posted to the webhook at the end: json, slack or teams.
             ui_url: Address of the Kubeflow UI, for the link in what is posted.
         """
         run = dsl.PIPELINE_JOB_ID_PLACEHOLDER
+        pools = {
+            "regular": Nodes(regular_node_selector),
+            "spot": Nodes(spot_node_selector, spot_tolerations),
+        }
         ended = place(
             notify(
                 registry=registry,
@@ -126,12 +137,14 @@ def training_steps(
             ),
             "notify",
             settings,
+            pools,
         )
         with dsl.ExitHandler(ended, name="until-notified"):
             ingested = place(
                 ingest_videos(source=source, workers=workers, roster=roster),
                 "ingest_videos",
                 settings,
+                pools,
             )
             decided = place(
                 decide_retraining(
@@ -159,6 +172,7 @@ def training_steps(
                 ),
                 "decide_retraining",
                 settings,
+                pools,
             )
             # Both loops and what gathers them stand in the one condition: KFP gathers from no other
             # level.
@@ -169,6 +183,7 @@ def training_steps(
                     ),
                     "export_backbones",
                     settings,
+                    pools,
                 )
                 with dsl.ParallelFor(ingested.outputs["Output"], name="each-shard") as shard:
                     extracted = place(
@@ -184,6 +199,7 @@ def training_steps(
                         ),
                         "extract_frames",
                         settings,
+                        pools,
                     )
                     embedded = place(
                         embed_frames(
@@ -196,6 +212,7 @@ def training_steps(
                         ),
                         "embed_frames",
                         settings,
+                        pools,
                     )
                 split = place(
                     split_dataset(
@@ -210,6 +227,7 @@ def training_steps(
                     ),
                     "split_dataset",
                     settings,
+                    pools,
                 )
                 with dsl.ParallelFor(backbones, name="each-backbone") as backbone:
                     trained = place(
@@ -225,6 +243,7 @@ def training_steps(
                         ),
                         "train_model",
                         settings,
+                        pools,
                     )
                     tuned = fine_tune(split, trained) if fine_tune else None
                 behind_heads = (
@@ -252,6 +271,7 @@ def training_steps(
                     ),
                     "compare_models",
                     settings,
+                    pools,
                 )
                 place(
                     register_model(
@@ -269,6 +289,7 @@ def training_steps(
                     ),
                     "register_model",
                     settings,
+                    pools,
                 )
 
     return training

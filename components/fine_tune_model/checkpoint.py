@@ -34,18 +34,22 @@ log = logging.getLogger("rollcall")
 SUFFIX: Final = ".checkpoint"
 ABANDONED_S: Final = 7 * 24 * 3600.0
 """Seconds after which a checkpoint that nobody went on with is deleted: it derives from faces."""
+RUN_VARIABLE: Final = "ROLLCALL_RUN"
+"""Names the run in the environment, where several share a folder; a retry has the same."""
 _NOTES: Final = "notes"
 
 
 class Checkpoint:
     """One training's file in a folder that trainings may share.
 
-    Its name is the digest of what the training is made from, so that no other is ever resumed.
+    Its name is the digest of what the training is made from, and in which run, so that no other is
+    ever resumed: of two runs of the same at once, the first to end would delete the other's.
     """
 
     def __init__(self, folder: Path, recipe: Mapping[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        content = json.dumps(recipe, sort_keys=True).encode()
+        named = {**recipe, RUN_VARIABLE: os.environ.get(RUN_VARIABLE, "")}
+        content = json.dumps(named, sort_keys=True).encode()
         self.path = folder / f"{hashlib.sha256(content).hexdigest()[:32]}{SUFFIX}"
         self._clear()
 

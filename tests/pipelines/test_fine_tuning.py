@@ -7,7 +7,7 @@ import yaml
 
 from components.errors import RollcallError
 from pipelines.compilation import COMPILED
-from pipelines.fine_tuning import CHECKPOINTS
+from pipelines.fine_tuning import CHECKPOINTS, ON_A_CLUSTER
 from pipelines.options import FineTuningOptions
 from pipelines.settings import Settings
 
@@ -64,8 +64,10 @@ def test_its_parameters_are_those_of_training_and_its_own():
     assert {name: row["description"] for name, row in training.items()}.items() <= {
         name: row["description"] for name, row in own.items()
     }.items()
-    of_a_cluster = {"source", "registry", "checkpoint_dir", "notify_format", "ui_url"}
-    assert set(own) == {*FineTuningOptions().arguments(), *of_a_cluster}
+    nodes = {"regular_node_selector", "spot_node_selector", "spot_tolerations"}
+    told = {"notify_format", "ui_url"}
+    options = {*FineTuningOptions().arguments(), "source", "registry"}
+    assert set(own) == {*options, *nodes, *told, *ON_A_CLUSTER}
     assert own["backbones"]["defaultValue"] == list(FineTuningOptions().backbones)
 
 

@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from components.fine_tune_model.checkpoint import ABANDONED_S, Checkpoint
+from components.fine_tune_model.checkpoint import ABANDONED_S, RUN_VARIABLE, Checkpoint
 
 ARRAYS = {"model/0": np.arange(6, dtype=np.float32).reshape(2, 3), "optimizer/0": np.int64(7)}
 
@@ -32,6 +32,17 @@ def test_what_was_saved_comes_back(saved, tmp_path):
 def test_another_recipe_does_not_find_it_and_leaves_it_alone(saved, tmp_path):
     assert Checkpoint(tmp_path, {"seed": 1}).load() is None
     assert saved.load() is not None
+
+
+def test_another_run_of_the_same_does_not_find_it_and_a_retry_in_the_same_run_does(
+    tmp_path, monkeypatch
+):
+    for run in ("tuning-4fx2k", "tuning-9qplz"):
+        monkeypatch.setenv(RUN_VARIABLE, run)
+        assert Checkpoint(tmp_path, {"seed": 0}).load() is None
+        Checkpoint(tmp_path, {"seed": 0}).save(ARRAYS, {"run": run})
+    monkeypatch.setenv(RUN_VARIABLE, "tuning-4fx2k")
+    assert Checkpoint(tmp_path, {"seed": 0}).load()[1] == {"run": "tuning-4fx2k"}
 
 
 def test_the_order_of_a_recipe_does_not_matter(tmp_path):
