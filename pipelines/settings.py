@@ -52,6 +52,6 @@ class Settings(BaseSettings):
         default="", description="Address of the Kubeflow UI, for the link in what is posted."
     )
     kubeflow_api: str = Field(
-        default="http://ml-pipeline.kubeflow:8888",
+        default="http://ml-pipeline:8888",
         description="Where a step asks Kubeflow which step failed; empty to ask nobody.",
     )
