@@ -110,7 +110,7 @@ class School:
         leaver: another student.
     """
 
-    COHORT = CohortOptions(students=4, staff=1, visitors=3, seconds=2.0, size=96, fps=10)
+    COHORT = CohortOptions(students=5, staff=2, visitors=4, seconds=3.0, size=160, fps=10)
 
     def __init__(self, folder, webhook):
         self.source, self.output = folder / "cohort", folder / "out"
