@@ -376,16 +376,16 @@ def runs(
     elif wait:
         raise typer.Exit(cluster.watch(run_id, host, console, hours))
     elif run_id:
-        cluster.show_run(run_id, host, console)
+        cluster.show_run(run_id, host, console, as_json=as_json)
     elif schedules:
-        cluster.show_schedules(host, console)
+        cluster.show_schedules(host, console, as_json=as_json)
     else:
         cluster.show_runs(
             host,
             console,
             experiment=experiment,
             limit=limit,
-            registry=registry,
+            registry=_existing(registry) if registry else "",
             as_json=as_json,
         )
 

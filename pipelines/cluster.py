@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from kfp_server_api import V2beta1RuntimeState as State
 from rich.box import SIMPLE_HEAD
@@ -36,11 +37,12 @@ from pipelines.submission import upload as keep
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kfp_server_api import V2beta1RecurringRun, V2beta1Run
+    from kfp_server_api import V2beta1Run
     from rich.console import Console
 
     from pipelines.kubeflow import KubeflowClient
     from pipelines.request import Pipeline, Request
+    from pipelines.schedules import Schedule
     from pipelines.submission import Version
 
 NEXT_TIMES: Final = 3
@@ -91,7 +93,7 @@ def schedule(
         client = connect_as_set(Settings(), host)
         version = keep(client, request.pipeline, package)
     _say_version(console, client, version)
-    made, replaced = create_schedule(
+    schedule_id, replaced = create_schedule(
         client,
         request,
         version,
@@ -102,7 +104,7 @@ def schedule(
         enabled=enabled is not False,
     )
     instead = " in the place of the one before" if replaced else ""
-    _say(console, f"Schedule {name}: {made.recurring_run_id}{instead}, one run at a time")
+    _say(console, f"Schedule {name}: {schedule_id}{instead}, one run at a time")
     times = itertools.islice(when.after(datetime.now(UTC)), NEXT_TIMES)
     told = ", ".join(f"{each:%a %Y-%m-%d %H:%M:%S}" for each in times)
     _say(console, f"     {when.expression} (second first), so next at {told} UTC")
@@ -133,19 +135,22 @@ def show_runs(
     rows = list_runs(connect_as_set(Settings(), host), limit, experiment)
     models = {each.run_id: _model_of(registry, each.run_id) for each in rows} if registry else {}
     if as_json:
-        told = [{**each.to_json(), "model": models.get(each.run_id)} for each in rows]
-        console.file.write(json.dumps(told, indent=2) + "\n")
+        _write(console, [{**each.to_json(), "model": models.get(each.run_id)} for each in rows])
     else:
         console.print(runs_table(rows, models))
 
 
-def show_schedules(host: str, console: Console) -> None:
+def show_schedules(host: str, console: Console, *, as_json: bool) -> None:
     """List the schedules.
 
     Raises:
         RollcallError: the server refuses, or cannot be reached.
     """
-    console.print(schedules_table(list_schedules(connect_as_set(Settings(), host))))
+    found = list_schedules(connect_as_set(Settings(), host))
+    if as_json:
+        _write(console, [each.to_json() for each in found])
+    else:
+        console.print(schedules_table(found))
 
 
 def watch(run_id: str, host: str, console: Console, hours: float) -> int:
@@ -175,7 +180,7 @@ def watch(run_id: str, host: str, console: Console, hours: float) -> int:
     raise RollcallError(f"the run failed{reason}. See {client.page('runs/details', run_id)}")
 
 
-def show_run(run_id: str, host: str, console: Console) -> None:
+def show_run(run_id: str, host: str, console: Console, *, as_json: bool) -> None:
     """Say how far a run is.
 
     Raises:
@@ -183,8 +188,11 @@ def show_run(run_id: str, host: str, console: Console) -> None:
     """
     client = connect_as_set(Settings(), host)
     run = client.get_run(run_id)
-    console.print(steps_table(run))
-    _say(console, client.page("runs/details", run_id))
+    if as_json:
+        _write(console, {"state": run.state, "steps": [asdict(each) for each in steps_of(run)]})
+    else:
+        console.print(steps_table(run))
+        _say(console, client.page("runs/details", run_id))
 
 
 def terminate(run_id: str, host: str, console: Console) -> None:
@@ -259,19 +267,15 @@ def runs_table(rows: Sequence[RunRow], models: dict[str, str]) -> Table:
     return table
 
 
-def schedules_table(schedules: Sequence[V2beta1RecurringRun]) -> Table:
+def schedules_table(schedules: Sequence[Schedule]) -> Table:
     """Schedules, newest first."""
     table = Table(box=SIMPLE_HEAD, show_edge=False)
     for column in ("schedule", "state", "cron (second first)", "catches up", "what"):
         table.add_column(column)
     for each in schedules:
-        cron = each.trigger.cron_schedule if each.trigger else None
+        catches_up = "yes" if each.catch_up else "no"
         table.add_row(
-            Text(printable(each.display_name or "")),
-            (each.status or "").lower(),
-            Text(cron.cron if cron else "by interval"),
-            "no" if each.no_catchup else "yes",
-            Text(printable(each.description or "")),
+            Text(each.name), each.state.lower(), Text(each.cron), catches_up, Text(each.what)
         )
     return table
 
@@ -327,6 +331,10 @@ def _say_failure(console: Console, client: KubeflowClient, run_id: str, failure:
         )
     for line in failure.log:
         _say(console, f"     {line}")
+
+
+def _write(console: Console, told: Any) -> None:  # noqa: ANN401 - what JSON has
+    console.file.write(json.dumps(told, indent=2) + "\n")
 
 
 def _say(console: Console, line: str, style: str = "") -> None:
