@@ -294,12 +294,12 @@ def submit(
     hours: Hours = 24,
 ) -> None:
     """Start a run on a cluster (docs/runs.md)."""
-    from pipelines import cluster  # noqa: PLC0415 - slow
+    from pipelines import run_commands  # noqa: PLC0415 - slow
 
     with audited(Settings().audit_log, "submit"):
-        run_id = cluster.submit(Request(pipeline, source, param, experiment), host, console)
+        run_id = run_commands.submit(Request(pipeline, source, param, experiment), host, console)
     if wait:
-        raise typer.Exit(cluster.watch(run_id, host, console, hours))
+        raise typer.Exit(run_commands.watch(run_id, host, console, hours))
 
 
 @app.command(
@@ -332,11 +332,11 @@ def schedule(
     host: Host = "",
 ) -> None:
     """Start runs by the clock, one at a time; they train only where the source has changed."""
-    from pipelines import cluster  # noqa: PLC0415 - slow
+    from pipelines import run_commands  # noqa: PLC0415 - slow
 
     request = Request(pipeline, source, param, experiment)
     with audited(Settings().audit_log, "schedule"):
-        cluster.schedule(
+        run_commands.schedule(
             request, host, console, name=name, cron=cron, catch_up=catch_up, enabled=enable
         )
 
@@ -344,10 +344,10 @@ def schedule(
 @app.command(epilog="Example: rollcall upload --pipeline fine-tuning")
 def upload(pipeline: Which = Pipeline.TRAINING, host: Host = "") -> None:
     """Keep a pipeline on a cluster, as a version that is called by the Git revision."""
-    from pipelines import cluster  # noqa: PLC0415 - slow
+    from pipelines import run_commands  # noqa: PLC0415 - slow
 
     with audited(Settings().audit_log, "upload"):
-        cluster.upload(pipeline, host, console)
+        run_commands.upload(pipeline, host, console)
 
 
 @app.command(epilog="Example: rollcall runs --experiment rollcall --limit 5")
@@ -366,21 +366,21 @@ def runs(
     host: Host = "",
 ) -> None:
     """List the runs of a cluster, or look at one."""
-    from pipelines import cluster  # noqa: PLC0415 - slow
+    from pipelines import run_commands  # noqa: PLC0415 - slow
 
     if (wait or terminate) and not run_id:
         raise RollcallError("which run? Name it: rollcall runs RUN --wait")
     if terminate:
         with audited(Settings().audit_log, "terminate"):
-            cluster.terminate(run_id, host, console)
+            run_commands.terminate(run_id, host, console)
     elif wait:
-        raise typer.Exit(cluster.watch(run_id, host, console, hours))
+        raise typer.Exit(run_commands.watch(run_id, host, console, hours))
     elif run_id:
-        cluster.show_run(run_id, host, console, as_json=as_json)
+        run_commands.show_run(run_id, host, console, as_json=as_json)
     elif schedules:
-        cluster.show_schedules(host, console, as_json=as_json)
+        run_commands.show_schedules(host, console, as_json=as_json)
     else:
-        cluster.show_runs(
+        run_commands.show_runs(
             host,
             console,
             experiment=experiment,

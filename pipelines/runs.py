@@ -192,7 +192,7 @@ def wait_for(
             failed += 1
             if not error.may_pass or failed == MAX_HICCUPS:
                 raise RollcallError(f"{error}. {goes_on(run_id)}") from error
-            hiccup(str(error))
+            hiccup(f"{error}; trying again")
         else:
             show(run)
             if run.state in FINISHED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import json
 import os
 import signal
@@ -13,11 +14,14 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 from kfp_server_api import GoogleRpcStatus
+from rich.console import Console
 
 from components.audit_log import read_log
 from pipelines import cli, runs, submission
 from pipelines.compilation import COMPILED
+from pipelines.kubeflow import connect
 from pipelines.request import Pipeline, Request
+from pipelines.run_tables import RunDisplay
 from tests.fake_kubeflow import Fault, Snapshot
 from tests.fake_workflow import Attempt, State, Task, loop, pod_of
 
@@ -135,6 +139,17 @@ def test_waiting_shows_the_steps_and_ends_well(rollcall, kubeflow: FakeKubeflow,
     assert code == 0
     lines = ["List clips: 0 of 1 done", "List clips: 1 of 1 done", "The run succeeded."]
     assert printed.splitlines()[2:] == lines
+
+
+def test_on_a_terminal_each_step_has_a_bar(kubeflow: FakeKubeflow):
+    head = Task("train-model", inside=EXIT + loop("for-loop-2", 0))
+    other = Task("train-model", [Attempt(State.RUNNING)], EXIT + loop("for-loop-2", 1))
+    run = kubeflow.add_run(Snapshot(State.RUNNING, [INGEST, head, other]))
+    out = io.StringIO()
+    with RunDisplay(Console(file=out, force_terminal=True, width=100)) as display:
+        display.take(connect(kubeflow.url).get_run(run))
+    (*_, last) = [line for line in out.getvalue().splitlines() if "Train head" in line]
+    assert "1/2" in last
 
 
 def test_waiting_for_a_run_that_fails_shows_why_and_fails(

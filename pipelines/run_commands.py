@@ -1,4 +1,4 @@
-"""What the commands that talk to a cluster do, and say: submit, schedule, upload and runs."""
+"""What the commands submit, schedule, upload and runs do, and say."""
 
 from __future__ import annotations
 
@@ -6,28 +6,15 @@ import itertools
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 from kfp_server_api import V2beta1RuntimeState as State
-from rich.box import SIMPLE_HEAD
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
-from rich.table import Table
-from rich.text import Text
 
 from components.errors import RollcallError
 from pipelines.cron import parse_cron
 from pipelines.kubeflow import connect_as_set, printable
-from pipelines.progress import title_of
-from pipelines.runs import (
-    LOG_LINES,
-    Failure,
-    RunRow,
-    failures_of,
-    goes_on,
-    list_runs,
-    steps_of,
-    wait_for,
-)
+from pipelines.run_tables import RunDisplay, runs_table, say, schedules_table, steps_table
+from pipelines.runs import LOG_LINES, failures_of, goes_on, list_runs, steps_of, wait_for
 from pipelines.schedules import create_schedule, list_schedules, switch_schedule
 from pipelines.settings import Settings
 from pipelines.submission import compiled
@@ -35,14 +22,11 @@ from pipelines.submission import submit as send
 from pipelines.submission import upload as keep
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from kfp_server_api import V2beta1Run
     from rich.console import Console
 
     from pipelines.kubeflow import KubeflowClient
     from pipelines.request import Pipeline, Request
-    from pipelines.schedules import Schedule
+    from pipelines.runs import Failure
     from pipelines.submission import Version
 
 NEXT_TIMES: Final = 3
@@ -60,8 +44,8 @@ def submit(request: Request, host: str, console: Console) -> str:
         arguments = request.arguments(package)
         client = connect_as_set(Settings(), host)
         run_id = str(send(client, request, package, arguments).run_id)
-    _say(console, f"Run: {run_id}")
-    _say(console, f"     {client.page('runs/details', run_id)}")
+    say(console, f"Run: {run_id}")
+    say(console, f"     {client.page('runs/details', run_id)}")
     return run_id
 
 
@@ -84,7 +68,7 @@ def schedule(
         if enabled is None:
             raise RollcallError("say when: --cron '0 3 * * mon'; or --enable or --disable")
         switch_schedule(connect_as_set(Settings(), host), name, on=enabled)
-        _say(console, f"Schedule {name} is {'enabled' if enabled else 'disabled'}.")
+        say(console, f"Schedule {name} is {'enabled' if enabled else 'disabled'}.")
         return
     when = parse_cron(cron)
     with compiled(request.pipeline) as package:
@@ -104,12 +88,12 @@ def schedule(
         enabled=enabled is not False,
     )
     instead = " in the place of the one before" if replaced else ""
-    _say(console, f"Schedule {name}: {schedule_id}{instead}, one run at a time")
+    say(console, f"Schedule {name}: {schedule_id}{instead}, one run at a time")
     times = itertools.islice(when.after(datetime.now(UTC)), NEXT_TIMES)
     told = ", ".join(f"{each:%a %Y-%m-%d %H:%M:%S}" for each in times)
-    _say(console, f"     {when.expression} (second first), so next at {told} UTC")
+    say(console, f"     {when.expression} (second first), so next at {told} UTC")
     if enabled is False:
-        _say(console, f"     disabled until: rollcall schedule --name {name} --enable")
+        say(console, f"     disabled until: rollcall schedule --name {name} --enable")
 
 
 def upload(pipeline: Pipeline, host: str, console: Console) -> None:
@@ -164,10 +148,10 @@ def watch(run_id: str, host: str, console: Console, hours: float) -> int:
         with RunDisplay(console) as display:
             run = wait_for(client, run_id, display.take, hours=hours, hiccup=display.say)
     except KeyboardInterrupt:
-        _say(console, goes_on(run_id) + ".")
+        say(console, goes_on(run_id) + ".")
         return INTERRUPTED
     if run.state in {State.SUCCEEDED, State.SKIPPED}:
-        _say(console, "The run succeeded.")
+        say(console, "The run succeeded.")
         return 0
     if run.state == State.CANCELED:
         raise RollcallError("the run was ended before it was done")
@@ -192,7 +176,7 @@ def show_run(run_id: str, host: str, console: Console, *, as_json: bool) -> None
         _write(console, {"state": run.state, "steps": [asdict(each) for each in steps_of(run)]})
     else:
         console.print(steps_table(run))
-        _say(console, client.page("runs/details", run_id))
+        say(console, client.page("runs/details", run_id))
 
 
 def terminate(run_id: str, host: str, console: Console) -> None:
@@ -202,100 +186,7 @@ def terminate(run_id: str, host: str, console: Console) -> None:
         RollcallError: there is none, or the server refuses.
     """
     connect_as_set(Settings(), host).terminate_run(run_id)
-    _say(console, f"Run {run_id} is being ended.")
-
-
-class RunDisplay:
-    """A bar for each step; where there is no terminal, a line for each step that got further."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._progress = Progress(
-            TextColumn("{task.description:<20}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[seconds]:>7.0f} s"),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self._bars: dict[str, TaskID] = {}
-        self._told: dict[str, str] = {}
-
-    def __enter__(self) -> Self:
-        self._progress.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._progress.stop()
-
-    def take(self, run: V2beta1Run) -> None:
-        """Show how far a run is."""
-        for each in steps_of(run):
-            if each.step not in self._bars:
-                self._bars[each.step] = self._progress.add_task(title_of(each.step), seconds=0.0)
-            self._progress.update(
-                self._bars[each.step], completed=each.done, total=each.tasks, seconds=each.seconds
-            )
-            failed = f", {each.failed} failed" if each.failed else ""
-            told = f"{title_of(each.step)}: {each.done} of {each.tasks} done{failed}"
-            if not self._console.is_terminal and self._told.get(each.step) != told:
-                self.say(told)
-            self._told[each.step] = told
-
-    def say(self, line: str) -> None:
-        """Show a line above the bars."""
-        _say(self._console, line)
-
-
-def runs_table(rows: Sequence[RunRow], models: dict[str, str]) -> Table:
-    """Runs, newest first."""
-    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-    for column in ("run", "state", "UTC", "took"):
-        table.add_column(column, no_wrap=True)
-    table.add_column("experiment")
-    if models:
-        table.add_column("model")
-    for each in rows:
-        table.add_row(
-            each.run_id,
-            each.state.lower(),
-            f"{each.started:%d %b %H:%M}" if each.started else "",
-            duration(each.seconds),
-            Text(f"{each.experiment}, by schedule" if each.scheduled else each.experiment),
-            *([models[each.run_id]] if models else []),
-        )
-    return table
-
-
-def schedules_table(schedules: Sequence[Schedule]) -> Table:
-    """Schedules, newest first."""
-    table = Table(box=SIMPLE_HEAD, show_edge=False)
-    for column in ("schedule", "state", "cron (second first)", "catches up", "what"):
-        table.add_column(column)
-    for each in schedules:
-        catches_up = "yes" if each.catch_up else "no"
-        table.add_row(
-            Text(each.name), each.state.lower(), Text(each.cron), catches_up, Text(each.what)
-        )
-    return table
-
-
-def steps_table(run: V2beta1Run) -> Table:
-    """How far each step of a run is."""
-    title = f"{printable(run.display_name or '')}: {(run.state or '').lower()}"
-    table = Table(title=Text(title), title_justify="left", box=SIMPLE_HEAD, show_edge=False)
-    for column in ("step", "done", "failed", "running", "took"):
-        table.add_column(column, justify="left" if column == "step" else "right")
-    for each in steps_of(run):
-        counts = (f"{each.done} of {each.tasks}", str(each.failed), str(each.running))
-        table.add_row(title_of(each.step), *counts, duration(each.seconds))
-    return table
-
-
-def duration(seconds: float) -> str:
-    """As 1:02:03."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+    say(console, f"Run {run_id} is being ended.")
 
 
 def _model_of(registry: str, run_id: str) -> str:
@@ -312,30 +203,26 @@ def _model_of(registry: str, run_id: str) -> str:
 
 def _say_version(console: Console, client: KubeflowClient, version: Version) -> None:
     known = "" if version.new else " (it was there already)"
-    _say(console, f"Version {version.name}: {version.version_id}{known}")
+    say(console, f"Version {version.name}: {version.version_id}{known}")
     page = f"{version.pipeline_id}/version/{version.version_id}"
-    _say(console, f"     {client.page('pipelines/details', page)}")
+    say(console, f"     {client.page('pipelines/details', page)}")
     if "-dirty-" in version.name:
-        _say(console, "     It has changes in it that were not committed.")
+        say(console, "     It has changes in it that were not committed.")
 
 
 def _say_failure(console: Console, client: KubeflowClient, run_id: str, failure: Failure) -> None:
     told = f": {failure.error}" if failure.error else ""
-    _say(console, f"{failure.title} failed{told}", style="red")
+    say(console, f"{failure.title} failed{told}", style="red")
     if failure.problem:
-        _say(
+        say(
             console,
             f"     Its log could not be read: {failure.problem}. Try: kubectl -n "
             f"{client.namespace or 'NAMESPACE'} logs -l pipeline/runid={run_id} -c main --prefix "
             f"--tail={LOG_LINES}",
         )
     for line in failure.log:
-        _say(console, f"     {line}")
+        say(console, f"     {line}")
 
 
 def _write(console: Console, told: Any) -> None:  # noqa: ANN401 - what JSON has
     console.file.write(json.dumps(told, indent=2) + "\n")
-
-
-def _say(console: Console, line: str, style: str = "") -> None:
-    console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
