@@ -47,22 +47,13 @@ def stale_pipelines(settings: Settings, folder: Path = COMPILED) -> list[Path]:
     ]
 
 
-def compile_pipeline(name: str, settings: Settings, path: Path) -> None:
-    """Write the YAML of the pipeline that PIPELINES calls `name`.
-
-    Raises:
-        RollcallError: as `compile_pipelines`.
-    """
-    compiler.Compiler().compile(PIPELINES[name](settings), str(path))
-    if not path.read_text(encoding="utf-8").isascii():
-        raise RollcallError(f"{name} is not ASCII: look for it in names and descriptions")
-
-
 def _compile(settings: Settings) -> dict[str, str]:
     texts = {}
     with tempfile.TemporaryDirectory() as scratch:
-        for name in PIPELINES:
+        for name, make in PIPELINES.items():
             path = Path(scratch) / name
-            compile_pipeline(name, settings, path)
+            compiler.Compiler().compile(make(settings), str(path))
             texts[name] = path.read_text(encoding="utf-8")
+            if not texts[name].isascii():
+                raise RollcallError(f"{name} is not ASCII: look for it in names and descriptions")
     return texts

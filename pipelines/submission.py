@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kfp_server_api import V2beta1Pipeline, V2beta1Run
 
 from pipelines import fine_tuning, training
-from pipelines.compilation import compile_pipeline
+from pipelines.compilation import compile_pipelines
 from pipelines.kubeflow import silent
 from pipelines.request import Pipeline
 from pipelines.revision import revision
@@ -56,9 +56,8 @@ def installed_settings() -> Settings:
 def compiled(pipeline: Pipeline) -> Iterator[Path]:
     """The pipeline as YAML, in a file that is there meanwhile."""
     with tempfile.TemporaryDirectory() as folder:
-        name = f"{pipeline.replace('-', '_')}.yaml"
-        compile_pipeline(name, installed_settings(), Path(folder) / name)
-        yield Path(folder) / name
+        compile_pipelines(installed_settings(), Path(folder))
+        yield Path(folder) / f"{pipeline.replace('-', '_')}.yaml"
 
 
 def submit(

@@ -18,7 +18,7 @@ from rich.console import Console
 
 from components.audit_log import read_log
 from pipelines import cli, runs, submission
-from pipelines.compilation import COMPILED
+from pipelines.compilation import COMPILED, PIPELINES
 from pipelines.kubeflow import connect
 from pipelines.request import Pipeline, Request
 from pipelines.run_tables import RunDisplay
@@ -26,6 +26,9 @@ from tests.fake_kubeflow import Fault, Snapshot
 from tests.fake_workflow import Attempt, State, Task, loop, pod_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipelines.settings import Settings
     from tests.fake_kubeflow import FakeKubeflow
 
 SOURCE = ("--source", "az://enrolment/2025")
@@ -68,11 +71,12 @@ def interface(name: str) -> str:
 @pytest.fixture
 def compiled_once(monkeypatch):
     """What was committed, in the place of compiling it anew for each test."""
-    monkeypatch.setattr(
-        submission,
-        "compile_pipeline",
-        lambda name, settings, path: path.write_text(interface(name)),
-    )
+
+    def compile_pipelines(settings: Settings, folder: Path) -> None:
+        for name in PIPELINES:
+            (folder / name).write_text(interface(name))
+
+    monkeypatch.setattr(submission, "compile_pipelines", compile_pipelines)
 
 
 def sent(kubeflow: FakeKubeflow) -> dict:
