@@ -69,14 +69,16 @@ def interface(name: str) -> str:
 
 
 @pytest.fixture
-def compiled_once(monkeypatch):
+def compiled_once(monkeypatch) -> dict[str, str]:
     """What was committed, in the place of compiling it anew for each test."""
+    texts = {name: interface(name) for name in PIPELINES}
 
     def compile_pipelines(settings: Settings, folder: Path) -> None:
-        for name in PIPELINES:
-            (folder / name).write_text(interface(name))
+        for name, text in texts.items():
+            (folder / name).write_text(text)
 
     monkeypatch.setattr(submission, "compile_pipelines", compile_pipelines)
+    return texts
 
 
 def sent(kubeflow: FakeKubeflow) -> dict:
@@ -238,6 +240,16 @@ def test_a_version_is_called_by_its_revision_and_uploaded_once(
     assert "not committed" not in first[1]
     assert again[0] == 0
     assert f"{version.pipeline_version_id} (it was there already)" in again[1]
+
+
+def test_the_same_revision_with_other_images_is_another_version(
+    rollcall, kubeflow: FakeKubeflow, compiled_once, monkeypatch
+):
+    monkeypatch.setattr(submission, "revision", lambda: "0123456789ab")
+    rollcall("upload")
+    compiled_once["training.yaml"] += "# other images\n"
+    rollcall("upload")
+    assert len({each.display_name for each in kubeflow.versions.values()}) == 2
 
 
 def test_what_was_not_committed_is_said_of_a_version(
