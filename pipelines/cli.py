@@ -23,6 +23,8 @@ from components.synthesize_cohort import CohortOptions, synthesize_cohort
 from pipelines import deployment
 from pipelines.flags import from_flags, names, with_flags
 from pipelines.options import DEFAULTS, FIELDS, FineTuningOptions, TrainingOptions
+from pipelines.request import EXPERIMENT, Pipeline, Request
+from pipelines.scenario import Scenario
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -52,6 +54,21 @@ Output = Annotated[Path, typer.Option(help="Folder for the results.")]
 Registry = Annotated[str, typer.Option(help="MLflow URI.", show_default="SQLite in runs/registry")]
 Keep = Annotated[bool, typer.Option("--keep", help="Keep frames and features (they show faces).")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Host = Annotated[
+    str, typer.Option(help="Address of Kubeflow Pipelines.", show_default="that in ROLLCALL_HOST")
+]
+Which = Annotated[Pipeline, typer.Option("--pipeline", help="What is to run.")]
+ClusterSource = Annotated[
+    str, typer.Option(help="Azure Blob, as for a run, or an absolute path that the pods see.")
+]
+Params = Annotated[
+    list[str],
+    typer.Option(
+        "--param", metavar="NAME=VALUE", help="A parameter of the pipeline, as often as needed."
+    ),
+]
+Experiment = Annotated[str, typer.Option(help="Group of runs; made where it is not there.")]
+Hours = Annotated[float, typer.Option(min=0, help="After which waiting ends; the run goes on.")]
 
 
 class DemoSource(enum.StrEnum):
@@ -265,7 +282,160 @@ def compile_(
         console.print("the compiled pipelines are current")
 
 
+@app.command(epilog="Example: rollcall cost runs/demo --simulate --evictions-per-hour 0.1")
+@with_flags(Scenario)
+def cost(
+    run: Annotated[str, typer.Argument(help="Output folder of a local run, or id on Kubeflow.")],
+    prices: Annotated[
+        Path | None,
+        typer.Option(help="Price file.", show_default="runs/prices.json, or Rollcall's own"),
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="Of Kubeflow Pipelines.", show_default="ROLLCALL_HOST")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    simulate: Annotated[
+        bool,
+        typer.Option("--simulate", help="Draw evictions as the options below say (docs/cost.md)."),
+    ] = False,
+    **flags: Any,  # noqa: ANN401 - what Scenario says
+) -> None:
+    """Say what a run cost on spot and on regular nodes, or a local one would have."""
+    from pipelines.cost_report import report_cost  # noqa: PLC0415 - slow
+
+    scenario = from_flags(Scenario, flags).checked() if simulate else None
+    report_cost(run, prices, host, scenario, console, as_json=as_json)
+
+
+@app.command(epilog="Example: rollcall prices --refresh --region northeurope --currency EUR")
+def prices(
+    refresh: Annotated[bool, typer.Option("--refresh", help="Fetch today's from Azure.")] = False,
+    region: Annotated[str, typer.Option(help="Where the cluster is.")] = "westeurope",
+    currency: Annotated[str, typer.Option(help="Three letters.")] = "USD",
+    output: Annotated[Path, typer.Option(help="Where they are written.")] = Path(
+        "runs/prices.json"
+    ),
+) -> None:
+    """Show what the cluster's nodes cost, or fetch today's prices."""
+    from pipelines.cost_report import refresh_prices, report_prices  # noqa: PLC0415 - slow
+
+    if refresh:
+        refresh_prices(region, currency, output, console)
+    else:
+        report_prices(console)
+
+
 app.add_typer(deployment.app, name="cluster")
+
+
+@app.command(
+    epilog="Example: rollcall submit --source az://enrolment/2025 --param gate_min_accuracy=0.9 "
+    "--wait"
+)
+def submit(
+    source: ClusterSource,
+    pipeline: Which = Pipeline.TRAINING,
+    param: Params = [],  # noqa: B006 - typer makes a new one each time
+    experiment: Experiment = EXPERIMENT,
+    host: Host = "",
+    wait: Annotated[bool, typer.Option("--wait", help="Show progress until it ends.")] = False,
+    hours: Hours = 24,
+) -> None:
+    """Start a run on a cluster (docs/runs.md)."""
+    from pipelines import run_commands  # noqa: PLC0415 - slow
+
+    with audited(Settings().audit_log, "submit"):
+        run_id = run_commands.submit(Request(pipeline, source, param, experiment), host, console)
+    if wait:
+        raise typer.Exit(run_commands.watch(run_id, host, console, hours))
+
+
+@app.command(
+    epilog="Example: rollcall schedule --source az://enrolment/2025 --cron '0 3 * * mon' --name "
+    "weekly"
+)
+def schedule(
+    source: Annotated[
+        str, typer.Option(help="As for submit; needed with --cron.", show_default=False)
+    ] = "",
+    cron: Annotated[
+        str,
+        typer.Option(
+            help="When, in UTC: minute, hour, day of the month, month, day of the week, as in a "
+            "crontab; with six fields the second comes first.",
+            show_default=False,
+        ),
+    ] = "",
+    name: Annotated[str, typer.Option(help="A schedule of this name is replaced.")] = EXPERIMENT,
+    enable: Annotated[
+        bool | None,
+        typer.Option("--enable/--disable", help="Without --cron: switch a schedule on or off."),
+    ] = None,
+    catch_up: Annotated[
+        bool, typer.Option("--catch-up", help="Make up for runs missed while it was disabled.")
+    ] = False,
+    pipeline: Which = Pipeline.TRAINING,
+    param: Params = [],  # noqa: B006 - typer makes a new one each time
+    experiment: Experiment = EXPERIMENT,
+    host: Host = "",
+) -> None:
+    """Start runs by the clock, one at a time; they train only where the source has changed."""
+    from pipelines import run_commands  # noqa: PLC0415 - slow
+
+    request = Request(pipeline, source, param, experiment)
+    with audited(Settings().audit_log, "schedule"):
+        run_commands.schedule(
+            request, host, console, name=name, cron=cron, catch_up=catch_up, enabled=enable
+        )
+
+
+@app.command(epilog="Example: rollcall upload --pipeline fine-tuning")
+def upload(pipeline: Which = Pipeline.TRAINING, host: Host = "") -> None:
+    """Keep a pipeline on a cluster, as a version that is called by the Git revision."""
+    from pipelines import run_commands  # noqa: PLC0415 - slow
+
+    with audited(Settings().audit_log, "upload"):
+        run_commands.upload(pipeline, host, console)
+
+
+@app.command(epilog="Example: rollcall runs --experiment rollcall --limit 5")
+def runs(
+    run_id: Annotated[str, typer.Argument(metavar="[RUN]", help="One run's steps.")] = "",
+    experiment: Annotated[str, typer.Option(help="Only those of this group.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=200, help="How many, newest first.")] = 20,
+    schedules: Annotated[bool, typer.Option("--schedules", help="List schedules instead.")] = False,
+    registry: Annotated[
+        str, typer.Option(help="MLflow URI; says which run made the champion.", show_default=False)
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Show progress until RUN ends.")] = False,
+    terminate: Annotated[bool, typer.Option("--terminate", help="End RUN.")] = False,
+    hours: Hours = 24,
+    host: Host = "",
+) -> None:
+    """List the runs of a cluster, or look at one."""
+    from pipelines import run_commands  # noqa: PLC0415 - slow
+
+    if (wait or terminate) and not run_id:
+        raise RollcallError("which run? Name it: rollcall runs RUN --wait")
+    if terminate:
+        with audited(Settings().audit_log, "terminate"):
+            run_commands.terminate(run_id, host, console)
+    elif wait:
+        raise typer.Exit(run_commands.watch(run_id, host, console, hours))
+    elif run_id:
+        run_commands.show_run(run_id, host, console, as_json=as_json)
+    elif schedules:
+        run_commands.show_schedules(host, console, as_json=as_json)
+    else:
+        run_commands.show_runs(
+            host,
+            console,
+            experiment=experiment,
+            limit=limit,
+            registry=_existing(registry) if registry else "",
+            as_json=as_json,
+        )
 
 
 def main() -> None:

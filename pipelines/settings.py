@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -54,4 +54,20 @@ class Settings(BaseSettings):
     kubeflow_api: str = Field(
         default="http://ml-pipeline:8888",
         description="Where a step asks Kubeflow which step failed; empty to ask nobody.",
+    )
+    host: str = Field(default="", description="Address of the Kubeflow Pipelines server.")
+    namespace: str = Field(
+        default="rollcall", description="Of the user, where the server keeps users apart."
+    )
+    service_account: str = Field(
+        default="rollcall-runner", description="Kubernetes service account that steps run as."
+    )
+    token_file: Path | None = Field(
+        default=None, description="File with the token that proves to the server who asks."
+    )
+    token: SecretStr = Field(
+        default=SecretStr(""), description="The token itself, if there is no file; never shown."
+    )
+    ca_file: Path | None = Field(
+        default=None, description="Certificates (PEM) to trust in the place of the public ones."
     )

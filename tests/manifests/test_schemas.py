@@ -17,6 +17,14 @@ CUSTOM = {"SecretProviderClass", "CiliumNetworkPolicy"}
 """Kinds that Kubernetes itself does not know; nothing here has their schemas. The tests of
 references and placeholders are all that holds them."""
 
+OF_THE_CLUSTER = {
+    "Namespace",
+    "PersistentVolume",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
+}
+"""Kinds that are in no namespace."""
+
 
 @pytest.fixture(autouse=True, scope="module")
 def _schemas_read_once():
@@ -53,5 +61,5 @@ def test_everything_is_in_the_namespace_of_the_pipelines_and_labelled(overlay):
     for each in objects(overlay):
         metadata = each["metadata"]
         assert metadata["labels"]["app.kubernetes.io/part-of"] == "rollcall"
-        if each["kind"] not in {"Namespace", "PersistentVolume"}:
+        if each["kind"] not in OF_THE_CLUSTER:
             assert metadata["namespace"] == "kubeflow"

@@ -73,6 +73,16 @@ def test_steps_read_two_objects_and_write_how_they_ended_and_may_do_nothing_else
     }
 
 
+def test_pods_of_workflows_have_the_account_of_the_steps_or_are_refused(overlay):
+    spec = of_kind(overlay, "ValidatingAdmissionPolicy")["rollcall-runs"]["spec"]
+    [validation] = spec["validations"]
+    assert validation["expression"] == "object.spec.serviceAccountName == 'rollcall-runner'"
+    assert "rollcall-runner" in of_kind(overlay, "ServiceAccount")
+    assert spec["failurePolicy"] == "Fail"
+    [binding] = of_kind(overlay, "ValidatingAdmissionPolicyBinding").values()
+    assert binding["spec"] == {"policyName": "rollcall-runs", "validationActions": ["Deny"]}
+
+
 def test_what_no_policy_allows_is_denied_in_and_out(policies):
     assert policies["deny-by-default"] == {
         "podSelector": {},

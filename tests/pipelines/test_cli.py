@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 
 import pytest
@@ -11,7 +12,7 @@ from typer.testing import CliRunner
 from components.audit_log import audited, last_digest, read_log
 from components.champions import FAILED
 from components.errors import RollcallError
-from components.registry import GATE, REASON
+from components.registry import GATE, REASON, RUN
 from components.sources import open_source
 from pipelines import cli
 from pipelines.local import LocalRun
@@ -29,6 +30,12 @@ COMMANDS = (
     "rollback",
     "audit",
     "compile",
+    "cost",
+    "prices",
+    "submit",
+    "schedule",
+    "upload",
+    "runs",
 )
 
 
@@ -262,7 +269,17 @@ def test_a_rollback_is_told_and_logged(monkeypatch, capsys, versions, tmp_path):
     assert logged(tmp_path)[:2] == ("rollback", "succeeded")
 
 
-@pytest.mark.parametrize("command", [("promote", "1"), ("rollback",)])
+def test_the_runs_of_a_cluster_are_listed_with_the_versions_they_registered(
+    monkeypatch, capsys, registry, tmp_path, kubeflow
+):
+    first, last = kubeflow.add_run(), kubeflow.add_run()
+    register(write_model(tmp_path / "model"), registry, **{RUN: first})
+    _, printed = call(monkeypatch, capsys, "runs", "--registry", registry, "--json")
+    told = {each["run_id"]: each["model"] for each in json.loads(printed)}
+    assert told == {first: "version 1 champion", last: ""}
+
+
+@pytest.mark.parametrize("command", [("promote", "1"), ("rollback",), ("runs",)])
 def test_a_registry_that_is_not_there_is_not_made(monkeypatch, capsys, tmp_path, command):
     registry = f"sqlite:///{tmp_path}/none/mlflow.db"
     code, printed = call(monkeypatch, capsys, *command, "--registry", registry)
