@@ -11,8 +11,8 @@ READY := $(VENV)/.ready
 ROBOT := build/robot
 SCAN := build/scan
 
-.PHONY: help demo test test-backbones test-kills bench-train bench-extract bench-ingest bench-heads lint format scan \
-	hostile-table cluster-up cluster-down deploy compile-pipeline lock clean
+.PHONY: help demo test test-backbones test-kills test-retraining bench-train bench-extract bench-ingest bench-heads \
+	lint format scan hostile-table cluster-up cluster-down deploy compile-pipeline lock clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ test: $(READY) $(ROBOT)/.ready ## Run every test, the end-to-end one included
 
 test-kills: $(READY) ## Kill a fine-tuning at 20 moments, and say what that cost
 	@ROLLCALL_TEST_KILLS=20 $(BIN)/python -m pytest -s tests/components/fine_tune_model/test_killed.py
+
+test-retraining: $(READY) ## Run a schedule here: nothing changed, one new person, one person forgotten
+	@ROLLCALL_TEST_RETRAINING=1 $(BIN)/python -m pytest tests/end_to_end/test_retraining.py
 
 test-backbones: $(READY) ## Build, export, embed and train with all 43 backbones (and write docs/backbones.md)
 	@$(BIN)/python benchmarks/backbones.py --write

@@ -589,6 +589,10 @@ def _show(done: LocalRun, output: Path) -> None:
     )
 
     console.print(steps_table(done.steps, done.seconds))
+    if done.unchanged:
+        console.print(done.unchanged, markup=False, highlight=False, soft_wrap=True)
+        console.print(f"Earlier results in {output} stay as they are.", soft_wrap=True)
+        return
     console.print(leaderboard_table(done.leaderboard))
     console.print(LEGEND, style="dim", highlight=False)
     for line in failures(done.leaderboard):

@@ -15,6 +15,7 @@ from components.errors import RollcallError
 from components.registry import GATE, REASON, RUN
 from components.sources import open_source
 from pipelines import cli
+from pipelines.local import LocalRun
 from pipelines.options import TrainingOptions
 from tests.azurite import PROGRAM
 from tests.registered import aliases, register, write_model
@@ -76,6 +77,20 @@ def test_a_misspelt_backbone_is_refused_before_anything_runs(monkeypatch, capsys
     assert code == 1
     assert "MobileNetV2" in printed
     assert not (tmp_path / "out").exists()
+
+
+def test_a_retrain_that_is_none_is_refused_before_anything_runs(monkeypatch, capsys, tmp_path):
+    arguments = ("--source", tmp_path, "--output", tmp_path / "out", "--retrain", "sometimes")
+    code, printed = call(monkeypatch, capsys, "run", *arguments)
+    assert code == 1
+    assert "always or when_changed" in printed
+
+
+def test_a_run_in_which_nothing_changed_is_said_to_be_one(capsys, tmp_path):
+    cli._show(LocalRun(tmp_path, {}, [], 1.0, "", {}, 0, 0, "Not training: the same."), tmp_path)
+    printed = capsys.readouterr().out
+    assert "Not training: the same.\n" in printed
+    assert "Earlier results" in printed
 
 
 def test_weights_that_lack_a_file_are_refused_before_anything_runs(monkeypatch, capsys, tmp_path):
