@@ -15,7 +15,10 @@ NEEDLESS: Final = {
     "**/tests": "test suites",
     "*/include": "headers",
     "**/*.a": "static libraries",
+    "**/*.pyi": "types",
     "ai_edge_litert/libLiteRtWebGpuAccelerator.so": "for a GPU",
+    "ai_edge_litert/tools/apply_plugin_main": "for an NPU",
+    "ai_edge_litert/vendors": "for NPUs",
     "clang/native": "TensorFlow asks for it, and never loads it",
     "openvino/libs/cache.json": "for a GPU",
     "openvino/libs/libopenvino_intel_gpu_plugin.so": "for a GPU",
@@ -71,7 +74,8 @@ def main(packages: Path) -> None:
     libraries = (name for name in STRIPPED if (packages / name).is_file())
     saved |= {name: strip(packages / name) for name in libraries}
     for name, bytes_ in saved.items():
-        print(f"{bytes_ / 1e6:7.1f} MB  {name}")
+        if bytes_:
+            print(f"{bytes_ / 1e6:7.1f} MB  {name}")
     print(f"{sum(saved.values()) / 1e6:7.1f} MB in all")
 
 

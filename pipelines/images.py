@@ -130,10 +130,8 @@ class Engine:
             RollcallError: it fails or takes too long.
         """
         given = [f"--build-arg={key}={value}" for key, value in arguments.items()]
-        # OCI's format has no HEALTHCHECK, and these two use it unless told not to.
-        kind = [] if self.name == "docker" else ["--format=docker"]
         file = f"--file={ROOT / 'images' / folder / 'Dockerfile'}"
-        command = [self.name, "build", *kind, file, f"--tag={reference}", *given, *more, str(ROOT)]
+        command = [self.name, "build", file, f"--tag={reference}", *given, *more, str(ROOT)]
         try:
             subprocess.run(command, check=True, timeout=BUILD_TIMEOUT_S, stdin=subprocess.DEVNULL)
         except subprocess.CalledProcessError as error:
