@@ -20,6 +20,7 @@ NEEDLESS: Final = {
     "ai_edge_litert/tools/apply_plugin_main": "for an NPU",
     "ai_edge_litert/vendors": "for NPUs",
     "clang/native": "TensorFlow asks for it, and never loads it",
+    "kubernetes": "KFP's client asks for it, and a step is none",
     "openvino/libs/cache.json": "for a GPU",
     "openvino/libs/libopenvino_intel_gpu_plugin.so": "for a GPU",
     "openvino/libs/libopenvino_intel_npu_plugin.so": "for an NPU",
@@ -29,7 +30,6 @@ NEEDLESS: Final = {
     "openvino/libs/libopenvino_paddle_frontend.so.*": "the same",
     "openvino/libs/libopenvino_pytorch_frontend.so.*": "the same",
     "pyarrow/*flight*": "no step speaks Arrow Flight",
-    "pyarrow/*substrait*": "nor Substrait",
 }
 """Pattern below site-packages -> why it is not needed."""
 

@@ -116,22 +116,25 @@ class Engine:
         return done.stdout.strip()
 
     def build(
-        self, folder: str, reference: str, arguments: dict[str, str], more: Sequence[str]
+        self, folder: str, reference: str, base: str, labels: dict[str, str], more: Sequence[str]
     ) -> None:
         """Build the image of a folder of images/ under the name `reference`; show how it goes.
 
         Args:
             folder: its name.
             reference: HOST/PATH:TAG.
-            arguments: of the build.
+            base: reference of the image it stands on.
+            labels: OCI's, without org.opencontainers.image. in front of their names.
             more: options of this engine's `build`.
 
         Raises:
             RollcallError: it fails or takes too long.
         """
-        given = [f"--build-arg={key}={value}" for key, value in arguments.items()]
+        # Not as arguments of the Dockerfile: podman 4 keeps a layer whose label names an old value.
+        told = [f"--label=org.opencontainers.image.{key}={labels[key]}" for key in labels]
         file = f"--file={ROOT / 'images' / folder / 'Dockerfile'}"
-        command = [self.name, "build", file, f"--tag={reference}", *given, *more, str(ROOT)]
+        given = (file, f"--tag={reference}", f"--build-arg=BASE={base}")
+        command = [self.name, "build", *given, *told, *more, str(ROOT)]
         try:
             subprocess.run(command, check=True, timeout=BUILD_TIMEOUT_S, stdin=subprocess.DEVNULL)
         except subprocess.CalledProcessError as error:
@@ -249,13 +252,13 @@ def build_images(
     Raises:
         RollcallError: something cannot be built, pushed or named.
     """
-    labels = {"VERSION": version("rollcall"), "REVISION": revision or revision_of(ROOT)}
+    labels = {"version": version("rollcall"), "revision": revision or revision_of(ROOT)}
     references = {}
     for name in IMAGES:
         reference = f"{registry.rstrip('/') or 'localhost'}/rollcall-{name}:{tag}"
-        engine.build(name, reference, {"BASE": base, **labels}, more)
+        engine.build(name, reference, base, labels, more)
         references[name] = engine.push(reference) if registry else engine.local(reference)
-    return Built(labels["VERSION"], labels["REVISION"], bool(registry), references)
+    return Built(**labels, pushed=bool(registry), images=references)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -85,11 +85,12 @@ def build(name="podman", **more):
 
 
 class TestBuild:
-    def test_the_base_and_what_stands_on_an_image_are_arguments_of_its_build(self, fake):
+    def test_an_image_stands_on_the_base_that_is_named_and_says_of_which_revision_it_is(self, fake):
         asked = fake("podman")
         build(base="base:1")
         first = asked()[0]
-        assert {"--build-arg=BASE=base:1", "--build-arg=REVISION=abc"} < set(first)
+        label = "--label=org.opencontainers.image.revision=abc"
+        assert {"--build-arg=BASE=base:1", label} < set(first)
         assert f"--file={images.ROOT / 'images' / 'data' / 'Dockerfile'}" in first
 
     @pytest.mark.parametrize("name", ["podman", "buildah"])
