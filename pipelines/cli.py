@@ -263,19 +263,37 @@ def identify(context: typer.Context) -> None:
     raise typer.Exit(identify_people(context.args, context.command_path))
 
 
-@app.command("compile", epilog="Example: rollcall compile --check")
+@app.command("compile", epilog="Example: rollcall compile --output build/pipelines")
 def compile_(
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; fail if a file is stale.")
     ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for pipelines that refer to the images that were built here, by digest.",
+            show_default="pipelines/compiled, by version: what is committed",
+        ),
+    ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            help="What `make images` wrote; needs --output.", show_default="build/images.json"
+        ),
+    ] = None,
 ) -> None:
     """Write the pipelines as YAML for a Kubeflow server."""
-    from pipelines.compilation import compile_pipelines, stale_pipelines  # noqa: PLC0415 - slow
+    from pipelines.compilation import COMPILED, compile_pipelines, stale_pipelines  # noqa: PLC0415
+    from pipelines.images import installed_settings  # noqa: PLC0415
 
+    if images and not output:
+        raise RollcallError("--images needs --output: what is committed refers to versions")
+    folder = output or COMPILED
+    settings = installed_settings(images) if output else Settings()
     if not check:
-        for path in compile_pipelines(Settings()):
-            console.print(f"wrote {path}")
-    elif stale := stale_pipelines(Settings()):
+        for path in compile_pipelines(settings, folder):
+            console.print(f"wrote {path}", soft_wrap=True)
+    elif stale := stale_pipelines(settings, folder):
         names = ", ".join(path.name for path in stale)
         raise RollcallError(f"stale: {names}. Run `make compile-pipeline` and commit the result.")
     else:

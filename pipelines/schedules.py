@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from components.errors import RollcallError
 from pipelines.kubeflow import KubeflowError, printable
-from pipelines.submission import TITLES, experiment_of, installed_settings, named
+from pipelines.settings import Settings
+from pipelines.submission import TITLES, experiment_of, named
 
 if TYPE_CHECKING:
     from pipelines.cron import Cron
     from pipelines.kubeflow import KubeflowClient
     from pipelines.request import Request
-    from pipelines.submission import Version
+from pipelines.submission import Version
 
 MAX_SCHEDULES: Final = 200
 """The most that a server gives at once."""
@@ -88,7 +89,7 @@ def create_schedule(
         pipeline_id=version.pipeline_id,
         version_id=version.version_id,
         enabled=enabled,
-        service_account=installed_settings().service_account or None,
+        service_account=Settings().service_account or None,
     )
     try:
         for each in before:

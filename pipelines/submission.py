@@ -15,6 +15,7 @@ from kfp_server_api import V2beta1Pipeline, V2beta1Run
 
 from pipelines import fine_tuning, training
 from pipelines.compilation import compile_pipelines
+from pipelines.images import installed_settings
 from pipelines.kubeflow import silent
 from pipelines.request import Pipeline
 from pipelines.revision import revision
@@ -47,11 +48,6 @@ class Version:
     new: bool
 
 
-def installed_settings() -> Settings:
-    """The settings, with the images that a cluster is to run."""
-    return Settings()
-
-
 @contextlib.contextmanager
 def compiled(pipeline: Pipeline) -> Iterator[Path]:
     """The pipeline as YAML, in a file that is there meanwhile."""
@@ -75,7 +71,7 @@ def submit(
             f"{TITLES[request.pipeline]} {now:%Y-%m-%d %H:%M:%S} {revision()}",
             pipeline_package_path=str(package),
             params=arguments,
-            service_account=installed_settings().service_account or None,
+            service_account=Settings().service_account or None,
         )
 
 
