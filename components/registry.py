@@ -60,6 +60,13 @@ STATUS: Final = "status"
 REVOKED: Final = "revoked"
 REVOKED_ON: Final = "revoked_on"
 REVOKED_BECAUSE: Final = "revoked_because"
+OPTIONS: Final = "options"
+"""JSON of the options that a version was made with, and of the version of the code."""
+ACCURACY: Final = "accuracy"
+"""JSON of its identity accuracy of transactions: value, interval, trials, within_session."""
+UNCHANGED_IN: Final = "unchanged_in_run"
+"""The last run that found nothing changed since the version was made."""
+UNCHANGED_ON: Final = "unchanged_on"
 FORGOTTEN: Final = "somebody whose clips it was made from was forgotten"
 MAX_VERSIONS: Final = 100_000
 _VERSIONS_IN_A_PAGE: Final = 100

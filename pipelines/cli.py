@@ -23,6 +23,7 @@ from components.synthesize_cohort import CohortOptions, synthesize_cohort
 from pipelines import deployment
 from pipelines.flags import from_flags, names, with_flags
 from pipelines.options import DEFAULTS, FIELDS, FineTuningOptions, TrainingOptions
+from pipelines.request import EXPERIMENT, Pipeline, Request
 from pipelines.scenario import Scenario
 from pipelines.settings import Settings
 
@@ -53,6 +54,21 @@ Output = Annotated[Path, typer.Option(help="Folder for the results.")]
 Registry = Annotated[str, typer.Option(help="MLflow URI.", show_default="SQLite in runs/registry")]
 Keep = Annotated[bool, typer.Option("--keep", help="Keep frames and features (they show faces).")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+Host = Annotated[
+    str, typer.Option(help="Address of Kubeflow Pipelines.", show_default="that in ROLLCALL_HOST")
+]
+Which = Annotated[Pipeline, typer.Option("--pipeline", help="What is to run.")]
+ClusterSource = Annotated[
+    str, typer.Option(help="Azure Blob, as for a run, or an absolute path that the pods see.")
+]
+Params = Annotated[
+    list[str],
+    typer.Option(
+        "--param", metavar="NAME=VALUE", help="A parameter of the pipeline, as often as needed."
+    ),
+]
+Experiment = Annotated[str, typer.Option(help="Group of runs; made where it is not there.")]
+Hours = Annotated[float, typer.Option(min=0, help="After which waiting ends; the run goes on.")]
 
 
 class DemoSource(enum.StrEnum):
@@ -254,23 +270,41 @@ def identify(context: typer.Context) -> None:
     raise typer.Exit(identify_people(context.args, context.command_path))
 
 
-@app.command("compile", epilog="Example: rollcall compile --check")
+@app.command("compile", epilog="Example: rollcall compile --output build/pipelines")
 def compile_(
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; fail if a file is stale.")
     ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for pipelines that refer to the images that were built here, by digest.",
+            show_default="pipelines/compiled, by version: what is committed",
+        ),
+    ] = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            help="What `make images` wrote; needs --output.", show_default="build/images.json"
+        ),
+    ] = None,
     target: Annotated[
         Target,
         typer.Option(help="What runs them: kubeflow, or vertex for Vertex AI (docs/vertex.md)."),
     ] = Target.KUBEFLOW,
 ) -> None:
     """Write the pipelines as YAML for a Kubeflow server, or for Vertex AI."""
-    from pipelines.compilation import compile_pipelines, stale_pipelines  # noqa: PLC0415 - slow
+    from pipelines.compilation import COMPILED, compile_pipelines, stale_pipelines  # noqa: PLC0415
+    from pipelines.images import installed_settings  # noqa: PLC0415
 
+    if images and not output:
+        raise RollcallError("--images needs --output: what is committed refers to versions")
+    folder = output or COMPILED
+    settings = installed_settings(images) if output else Settings()
     if not check:
-        for path in compile_pipelines(Settings(), target=target):
-            console.print(f"wrote {path}")
-    elif stale := stale_pipelines(Settings(), target=target):
+        for path in compile_pipelines(settings, folder, target):
+            console.print(f"wrote {path}", soft_wrap=True)
+    elif stale := stale_pipelines(settings, folder, target):
         names = ", ".join(path.name for path in stale)
         raise RollcallError(f"stale: {names}. Run `make compile-pipeline` and commit the result.")
     else:
@@ -321,6 +355,116 @@ def prices(
 
 
 app.add_typer(deployment.app, name="cluster")
+
+
+@app.command(
+    epilog="Example: rollcall submit --source az://enrolment/2025 --param gate_min_accuracy=0.9 "
+    "--wait"
+)
+def submit(
+    source: ClusterSource,
+    pipeline: Which = Pipeline.TRAINING,
+    param: Params = [],  # noqa: B006 - typer makes a new one each time
+    experiment: Experiment = EXPERIMENT,
+    host: Host = "",
+    wait: Annotated[bool, typer.Option("--wait", help="Show progress until it ends.")] = False,
+    hours: Hours = 24,
+) -> None:
+    """Start a run on a cluster (docs/runs.md)."""
+    from pipelines import run_commands  # noqa: PLC0415 - slow
+
+    with audited(Settings().audit_log, "submit"):
+        run_id = run_commands.submit(Request(pipeline, source, param, experiment), host, console)
+    if wait:
+        raise typer.Exit(run_commands.watch(run_id, host, console, hours))
+
+
+@app.command(
+    epilog="Example: rollcall schedule --source az://enrolment/2025 --cron '0 3 * * mon' --name "
+    "weekly"
+)
+def schedule(
+    source: Annotated[
+        str, typer.Option(help="As for submit; needed with --cron.", show_default=False)
+    ] = "",
+    cron: Annotated[
+        str,
+        typer.Option(
+            help="When, in UTC: minute, hour, day of the month, month, day of the week, as in a "
+            "crontab; with six fields the second comes first.",
+            show_default=False,
+        ),
+    ] = "",
+    name: Annotated[str, typer.Option(help="A schedule of this name is replaced.")] = EXPERIMENT,
+    enable: Annotated[
+        bool | None,
+        typer.Option("--enable/--disable", help="Without --cron: switch a schedule on or off."),
+    ] = None,
+    catch_up: Annotated[
+        bool, typer.Option("--catch-up", help="Make up for runs missed while it was disabled.")
+    ] = False,
+    pipeline: Which = Pipeline.TRAINING,
+    param: Params = [],  # noqa: B006 - typer makes a new one each time
+    experiment: Experiment = EXPERIMENT,
+    host: Host = "",
+) -> None:
+    """Start runs by the clock, one at a time; they train only where the source has changed."""
+    from pipelines import run_commands  # noqa: PLC0415 - slow
+
+    request = Request(pipeline, source, param, experiment)
+    with audited(Settings().audit_log, "schedule"):
+        run_commands.schedule(
+            request, host, console, name=name, cron=cron, catch_up=catch_up, enabled=enable
+        )
+
+
+@app.command(epilog="Example: rollcall upload --pipeline fine-tuning")
+def upload(pipeline: Which = Pipeline.TRAINING, host: Host = "") -> None:
+    """Keep a pipeline on a cluster, as a version that is called by the Git revision."""
+    from pipelines import run_commands  # noqa: PLC0415 - slow
+
+    with audited(Settings().audit_log, "upload"):
+        run_commands.upload(pipeline, host, console)
+
+
+@app.command(epilog="Example: rollcall runs --experiment rollcall --limit 5")
+def runs(
+    run_id: Annotated[str, typer.Argument(metavar="[RUN]", help="One run's steps.")] = "",
+    experiment: Annotated[str, typer.Option(help="Only those of this group.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=200, help="How many, newest first.")] = 20,
+    schedules: Annotated[bool, typer.Option("--schedules", help="List schedules instead.")] = False,
+    registry: Annotated[
+        str, typer.Option(help="MLflow URI; says which run made the champion.", show_default=False)
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Show progress until RUN ends.")] = False,
+    terminate: Annotated[bool, typer.Option("--terminate", help="End RUN.")] = False,
+    hours: Hours = 24,
+    host: Host = "",
+) -> None:
+    """List the runs of a cluster, or look at one."""
+    from pipelines import run_commands  # noqa: PLC0415 - slow
+
+    if (wait or terminate) and not run_id:
+        raise RollcallError("which run? Name it: rollcall runs RUN --wait")
+    if terminate:
+        with audited(Settings().audit_log, "terminate"):
+            run_commands.terminate(run_id, host, console)
+    elif wait:
+        raise typer.Exit(run_commands.watch(run_id, host, console, hours))
+    elif run_id:
+        run_commands.show_run(run_id, host, console, as_json=as_json)
+    elif schedules:
+        run_commands.show_schedules(host, console, as_json=as_json)
+    else:
+        run_commands.show_runs(
+            host,
+            console,
+            experiment=experiment,
+            limit=limit,
+            registry=_existing(registry) if registry else "",
+            as_json=as_json,
+        )
 
 
 def main() -> None:
@@ -474,6 +618,10 @@ def _show(done: LocalRun, output: Path) -> None:
     )
 
     console.print(steps_table(done.steps, done.seconds))
+    if done.unchanged:
+        console.print(done.unchanged, markup=False, highlight=False, soft_wrap=True)
+        console.print(f"Earlier results in {output} stay as they are.", soft_wrap=True)
+        return
     console.print(leaderboard_table(done.leaderboard))
     console.print(LEGEND, style="dim", highlight=False)
     for line in failures(done.leaderboard):

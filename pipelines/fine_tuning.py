@@ -57,7 +57,11 @@ def fine_tuning_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has n
         nodes = Nodes(given["tuning_node_selector"], given["tuning_tolerations"])
         return place(task, "fine_tune_model", settings, {"spot": nodes})
 
-    training = training_steps(settings, fine_tune)
+    training = training_steps(
+        settings,
+        fine_tune,
+        lambda: {name: given[name] for name in ("depth", "tuning_epochs", "learning_rate")},
+    )
     shared = inspect.signature(training).parameters
     backbones = shared["backbones"].replace(default=list(FineTuningOptions().backbones))
     parameters = {**shared, "backbones": backbones, **own}

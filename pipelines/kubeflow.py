@@ -196,6 +196,8 @@ def connect(
     Raises:
         KubeflowError: the address is none, the server is not there, too old, or refuses.
     """
+    if ca_file and not ca_file.is_file():
+        raise KubeflowError(f"ROLLCALL_CA_FILE names no file: {ca_file}")
     return KubeflowClient(_checked(host, token), token, namespace, ca_file)
 
 
@@ -279,11 +281,11 @@ def _refusal(host: str, error: ApiException) -> str:
             f"{host} sends on to {place.scheme}://{place.netloc}: give that as --host, or, if it "
             "is a log-in, a token by ROLLCALL_TOKEN_FILE"
         )
-    if told is None:
-        told = f"{host} answers {error.status}"
     said = _said(error.body)
     if error.status == 404 and not said:
-        return f"{told}: there is no Kubeflow Pipelines at that path"
+        return f"{host} answers 404: there is no Kubeflow Pipelines at that path"
+    if told is None:
+        told = f"{host} answers {error.status}"
     return f"{told} ({said})" if said else told
 
 

@@ -33,6 +33,7 @@ from components.contracts import (
     REJECTS_FILE,
     SOURCE_FILE,
 )
+from components.decide_retraining.decide import UNCHANGED
 from components.errors import RollcallError
 from components.model_directory import GATE_FILE
 from components.parquet import open_table
@@ -73,6 +74,8 @@ class LocalRun:
         verdict: the content of its gate.json; empty where there is none.
         enrolled: how many people are enrolled well enough.
         to_record: how many people have to record again.
+        unchanged: why nothing was trained, in a sentence; empty where something was. Else there is
+            nothing in the fields above but `output`, `steps` and `seconds`.
     """
 
     output: Path
@@ -83,6 +86,7 @@ class LocalRun:
     verdict: dict[str, Any]
     enrolled: int
     to_record: int
+    unchanged: str = ""
 
 
 def run_training(
@@ -99,7 +103,8 @@ def run_training(
 
     Args:
         arguments: of the pipeline.
-        output: a folder; the results of an earlier run in it are replaced.
+        output: a folder; the results of an earlier run in it are replaced, unless nothing was
+            trained, as nothing changed.
         console: where progress is shown.
         keep: keep the frames and features between the steps, in the folder WORK.
         environment: variables that the child gets on top of those of this process.
@@ -150,10 +155,13 @@ def _run(
     if exit_code:
         raise RollcallError(_explain(display, output / RUN_LOG))
     tasks = next((work / "pipeline").iterdir())
-    version = _lay_out(tasks, output)
-    enrolled, to_record = _count_verdicts(tasks)
     steps = display.steps.costs()
     seconds = round(time.monotonic() - started, 3)
+    if _returned(tasks, "decide-retraining") == UNCHANGED:
+        why = (tasks / "decide-retraining" / "summary").read_text(encoding="utf-8").strip()
+        return LocalRun(output, {}, steps, seconds, "", {}, 0, 0, why)
+    version = _lay_out(tasks, output)
+    enrolled, to_record = _count_verdicts(tasks)
     with atomic_file(output / STEPS_FILE) as path:
         costs = [step.to_json() for step in steps]
         write_json(path, {"wall_seconds": seconds, "steps": costs})
@@ -237,8 +245,13 @@ def _lay_out(tasks: Path, output: Path) -> str:
     _write_csv(audit / ENROLMENT_FILE, ENROLMENT, output / ENROLMENT_CSV)
     if not ranked:
         return ""
-    registered = read_json(tasks / "register-model" / "executor_output.json")
-    return str(registered["parameterValues"]["Output"])
+    return _returned(tasks, "register-model")
+
+
+def _returned(tasks: Path, task: str) -> str:
+    """What a task returned."""
+    written = read_json(tasks / task / "executor_output.json")
+    return str(written["parameterValues"]["Output"])
 
 
 def _write_csv(table: Path, schema: pa.Schema, output: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 from components.backbones import Weights, find_backbone, find_weights
 from components.compare_models.preference import Prefer
 from components.contracts import Protocol
+from components.decide_retraining.decide import Retrain
 from components.errors import RollcallError
 from components.model_directory import Crop
 from components.sources import is_blob
@@ -105,6 +106,11 @@ class TrainingOptions:
     augment_views: int = _setting(
         0, "Augmented views of each frame to learn from; each costs as much as it.", min=0, max=16
     )
+    retrain: str = _setting(
+        str(Retrain.ALWAYS),
+        "always, or when_changed: end early, as a success, if the source and the options are those "
+        "of the champion.",
+    )
 
     def checked(self) -> TrainingOptions:
         """The same with each backbone once, and absolute paths of weights and roster.
@@ -122,6 +128,7 @@ class TrainingOptions:
             ("crop", self.crop, Crop),
             ("protocol", self.protocol, Protocol),
             ("prefer", self.prefer, Prefer),
+            ("retrain", self.retrain, Retrain),
         ):
             if value not in set(known):
                 raise RollcallError(f"--{name} is {value}; it has to be {' or '.join(known)}")

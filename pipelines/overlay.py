@@ -15,6 +15,7 @@ import yaml
 
 from components.artifacts import atomic_directory, read_json
 from components.errors import RollcallError
+from pipelines.images import Built
 
 MANIFESTS: Final = Path("manifests")
 OVERLAY: Final = Path("overlays/aks")
@@ -90,14 +91,12 @@ def _public_key(path: Path) -> str:
 
 def _pushed_images(path: Path) -> dict[str, str]:
     """Reference, with its digest, of each image of the steps."""
-    if not path.is_file():
-        raise RollcallError(f"there is no {path}: run make images REGISTRY=HOST first")
-    built = read_json(path)
-    if not built["pushed"]:
+    built = Built.read(path)
+    if not built.pushed:
         raise RollcallError(
             f"the images in {path} were pushed nowhere: run make images REGISTRY=HOST"
         )
-    return {f"rollcall-{name}": reference for name, reference in built["images"].items()}
+    return {f"rollcall-{name}": reference for name, reference in built.images.items()}
 
 
 def _write_installation(path: Path, values: dict[str, str]) -> None:

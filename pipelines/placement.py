@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kfp import kubernetes
 
+from components.notify.webhook import WEBHOOK_VARIABLE
 from components.signing import SIGNING_VARIABLE, VERIFY_VARIABLE
 
 if TYPE_CHECKING:
@@ -118,6 +119,9 @@ PLACEMENTS: Final[dict[str, Placement]] = {
         "List clips", "data", "500m", "1", "3Gi", "8Gi", "regular", 3, HOUR, cached=False, blob=True
     ),
     # Nor can the champion of a registry be told from its name.
+    "decide_retraining": Placement(
+        "Decide on training", "train", "250m", "1", "1Gi", "1Gi", "regular", 2, HOUR, cached=False
+    ),
     "export_backbones": Placement(
         "Export backbones", "train", "1", "2", "6Gi", "8Gi", "regular", 2, 2 * HOUR, cached=False
     ),
@@ -176,6 +180,7 @@ def place(
     _choose_nodes(task, pools[row.pool])
     _confine(task, row)
     _mount_keys(task, step, settings)
+    _give_webhook(task, step, settings)
     return task
 
 
@@ -201,3 +206,13 @@ def _mount_keys(task: PipelineTask, step: str, settings: Settings) -> None:
     if settings.verify_config_map and step == "export_backbones":
         kubernetes.use_config_map_as_volume(task, settings.verify_config_map, f"{KEYS}/verify")
         task.set_env_variable(VERIFY_VARIABLE, f"{KEYS}/verify/public.pem")
+
+
+def _give_webhook(task: PipelineTask, step: str, settings: Settings) -> None:
+    """Give the address of the webhook to the step that posts to it; without a Secret it posts none.
+
+    Whoever has the address can post, and Kubeflow shows parameters: so it is none.
+    """
+    if settings.webhook_secret and step == "notify":
+        address = {"url": WEBHOOK_VARIABLE}
+        kubernetes.use_secret_as_env(task, settings.webhook_secret, address, optional=True)

@@ -29,16 +29,26 @@ BACKBONE_STEPS: Final = ("train_model",)
 
 NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "ingest_videos": (),
-    "export_backbones": (),
+    "decide_retraining": ("ingest_videos",),
+    "export_backbones": ("decide_retraining",),
     # A loop of Kubeflow begins when all has come that any of its steps needs.
-    "extract_frames": ("ingest_videos", "export_backbones"),
+    "extract_frames": ("export_backbones",),
     "embed_frames": ("extract_frames",),
-    "split_dataset": ("ingest_videos", "embed_frames"),
-    "train_model": ("export_backbones", "split_dataset"),
+    "split_dataset": ("embed_frames",),
+    "train_model": ("split_dataset",),
     "compare_models": ("train_model",),
     "register_model": ("compare_models",),
 }
 """What each step waits for, in an order in which they can run. What follows from it is left out."""
+
+
+GROUPS: Final = {
+    "ingest_videos": 2,  # the run, and what the exit handler waits for
+    "export_backbones": 1,  # the condition that training is due
+    SHARD_STEPS[0]: 2,  # the loop, and the iteration
+    BACKBONE_STEPS[0]: 2,
+}
+"""What a step is the first of, each with a driver of its own."""
 
 
 def _line(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
@@ -236,9 +246,7 @@ def _needs(name: str, step: str, items: Mapping[str, list[tuple[str, float]]]) -
 
 
 def _drivers(step: str) -> int:
-    """Its own; before a loop's first those of loop and iteration; at first those of the run."""
-    begins_loop = step in {SHARD_STEPS[0], BACKBONE_STEPS[0]}
-    return 1 + 2 * (begins_loop or not NEEDS[step])
+    return 1 + GROUPS.get(step, 0)
 
 
 def schedule(tasks: Sequence[Task], workers: int, cluster: Cluster) -> dict[str, Placed]:

@@ -41,6 +41,20 @@ class Settings(BaseSettings):
         default="",
         description="Kubernetes ConfigMap whose public.pem it checks the champion's signature by.",
     )
+    webhook_secret: str = Field(
+        default="",
+        description="Kubernetes Secret whose url is the webhook that a compiled pipeline posts to.",
+    )
+    notify_format: str = Field(
+        default="json", description="What is posted to the webhook: json, slack or teams."
+    )
+    ui_url: str = Field(
+        default="", description="Address of the Kubeflow UI, for the link in what is posted."
+    )
+    kubeflow_api: str = Field(
+        default="http://ml-pipeline:8888",
+        description="Where a step asks Kubeflow which step failed; empty to ask nobody.",
+    )
     host: str = Field(default="", description="Address of the Kubeflow Pipelines server.")
     namespace: str = Field(
         default="rollcall", description="Of the user, where the server keeps users apart."

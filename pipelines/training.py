@@ -7,6 +7,8 @@ from typing import Any, Final
 from kfp import dsl
 
 from components.compare_models.component import compare_models
+from components.decide_retraining.component import decide_retraining
+from components.decide_retraining.decide import TRAIN
 from components.embed_frames.component import embed_frames
 from components.export_backbones.component import export_backbones
 from components.extract_frames.component import extract_frames
@@ -49,6 +51,7 @@ def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no n
 def training_steps(
     settings: Settings,
     fine_tune: Callable[[Any, Any], Any] | None = None,
+    own_options: Callable[[], dict[str, Any]] = dict,
     platform: Platform = KUBERNETES,
 ) -> Callable[..., None]:
     """Make the function that lays out the DAG.
@@ -57,6 +60,7 @@ def training_steps(
         settings: of this installation.
         fine_tune: makes a task that goes on with a backbone's trained model, given the tasks of
             split_dataset and train_model; its model is compared, too.
+        own_options: gives the parameters that `fine_tune` goes by, by name.
         platform: what it is laid out for.
     """
     place = platform.place
@@ -93,6 +97,9 @@ def training_steps(
         regular_node_selector: dict[str, str] = REGULAR_NODES,
         spot_node_selector: dict[str, str] = SPOT_NODES,
         spot_tolerations: list[dict[str, str]] = SPOT_TOLERATIONS,
+        retrain: str = DEFAULTS.retrain,
+        notify_format: str = settings.notify_format,
+        ui_url: str = settings.ui_url,
     ) -> None:
         """Train, compare and register.
 
@@ -135,13 +142,28 @@ def training_steps(
             spot_node_selector: Labels of the nodes for steps that are started again when their node
                 is taken away. The regular ones: nothing runs on spot nodes.
             spot_tolerations: Of the taints of those nodes.
+            retrain: always, or when_changed: end early, as a success, if the source and the options
+                are those of the champion.
+            notify_format: What is posted to the webhook at the end: json, slack or teams.
+            ui_url: Address of the Kubeflow UI, for the link in what is posted.
         """
         run = dsl.PIPELINE_JOB_ID_PLACEHOLDER
         pools = {
             "regular": Nodes(regular_node_selector),
             "spot": Nodes(spot_node_selector, spot_tolerations),
         }
-        ended = place(notify(registry=registry, run=run), "notify", settings, pools)
+        ended = place(
+            notify(
+                registry=registry,
+                run=run,
+                notify_format=notify_format,
+                ui_url=ui_url,
+                kubeflow_api="" if settings.local else settings.kubeflow_api,
+            ),
+            "notify",
+            settings,
+            pools,
+        )
         with dsl.ExitHandler(ended, name="until-notified"):
             ingested = place(
                 ingest_videos(source=source, workers=workers, roster=roster),
@@ -149,123 +171,155 @@ def training_steps(
                 settings,
                 pools,
             )
-            exported = place(
-                export_backbones(
-                    backbones=backbones, weights=weights, registry=registry, seed=seed
-                ),
-                "export_backbones",
-                settings,
-                pools,
-            )
-            with dsl.ParallelFor(
-                ingested.outputs["Output"], name="each-shard", parallelism=settings.parallelism
-            ) as shard:
-                extracted = place(
-                    extract(
-                        shard=shard,
-                        clips=ingested.outputs["clips"],
-                        frames_per_second=frames_per_second,
-                        min_sharpness=min_sharpness,
-                        near_duplicate_bits=near_duplicate_bits,
-                        max_dark_share=max_dark_share,
-                        max_bright_share=max_bright_share,
-                        crop=crop,
-                    ),
-                    "extract_frames",
-                    settings,
-                    pools,
-                )
-                embedded = place(
-                    embed(
-                        shard=shard,
-                        frames=extracted.outputs["frames"],
-                        exported=exported.outputs["exported"],
-                        precision=precision,
-                        seed=seed,
-                        augment_views=augment_views,
-                    ),
-                    "embed_frames",
-                    settings,
-                    pools,
-                )
-            split = place(
-                split_dataset(
-                    features=dsl.Collected(embedded.outputs["features"]),
-                    frames=dsl.Collected(extracted.outputs["frames"]),
+            decided = place(
+                decide_retraining(
+                    retrain=retrain,
                     clips=ingested.outputs["clips"],
-                    extractions=dsl.Collected(extracted.outputs["extraction"]),
+                    registry=registry,
+                    run=run,
+                    backbones=backbones,
+                    epochs=epochs,
+                    weights=weights,
+                    frames_per_second=frames_per_second,
+                    min_sharpness=min_sharpness,
+                    near_duplicate_bits=near_duplicate_bits,
+                    max_dark_share=max_dark_share,
+                    max_bright_share=max_bright_share,
+                    crop=crop,
+                    precision=precision,
                     stranger_share=stranger_share,
                     seed=seed,
                     protocol=protocol,
-                    pictures="all" if fine_tune else "evaluation",
+                    target_fpir=target_fpir,
+                    prefer=prefer,
+                    augment_views=augment_views,
+                    **own_options(),
                 ),
-                "split_dataset",
+                "decide_retraining",
                 settings,
                 pools,
             )
-            with dsl.ParallelFor(
-                backbones, name="each-backbone", parallelism=settings.parallelism
-            ) as backbone:
-                trained = place(
-                    train(
-                        backbone=backbone,
-                        dataset=split.outputs["dataset"],
-                        exported=exported.outputs["exported"],
-                        epochs=epochs,
-                        seed=seed,
-                        crop=crop,
-                        frames_per_second=frames_per_second,
-                        target_fpir=target_fpir,
+            # Both loops and what gathers them stand in the one condition: KFP gathers from no other
+            # level.
+            with dsl.If(decided.outputs["Output"] == TRAIN, name="if-training-is-due"):
+                exported = place(
+                    export_backbones(
+                        backbones=backbones, weights=weights, registry=registry, seed=seed
                     ),
-                    "train_model",
+                    "export_backbones",
                     settings,
                     pools,
                 )
-                tuned = fine_tune(split, trained) if fine_tune else None
-            behind_heads = (
-                {
-                    "tuned": dsl.Collected(tuned.outputs["model"]),
-                    "tuned_metrics": dsl.Collected(tuned.outputs["metrics"]),
-                }
-                if tuned
-                else {}
-            )
-            compared = place(
-                compare_models(
-                    models=dsl.Collected(trained.outputs["model"]),
-                    audit=split.outputs["audit"],
-                    dataset=split.outputs["dataset"],
-                    ingest_metrics=ingested.outputs["metrics"],
-                    export_metrics=exported.outputs["metrics"],
-                    extract_metrics=dsl.Collected(extracted.outputs["metrics"]),
-                    embed_metrics=dsl.Collected(embedded.outputs["metrics"]),
-                    split_metrics=split.outputs["metrics"],
-                    train_metrics=dsl.Collected(trained.outputs["metrics"]),
-                    prefer=prefer,
-                    thumbnails=thumbnails,
-                    **behind_heads,
-                ),
-                "compare_models",
-                settings,
-                pools,
-            )
-            registered = place(
-                register_model(
-                    champion=compared.outputs["champion"],
-                    dataset=split.outputs["dataset"],
-                    exported=exported.outputs["exported"],
-                    audit=split.outputs["audit"],
-                    registry=registry,
-                    run=run,
-                    min_accuracy=gate_min_accuracy,
-                    max_fpir=gate_max_fpir,
-                    max_latency_ms=gate_max_latency_ms,
-                    max_size_mb=gate_max_size_mb,
-                ),
-                "register_model",
-                settings,
-                pools,
-            )
-            platform.follow(registered)
+                with dsl.ParallelFor(
+                    ingested.outputs["Output"], name="each-shard", parallelism=settings.parallelism
+                ) as shard:
+                    extracted = place(
+                        extract(
+                            shard=shard,
+                            clips=ingested.outputs["clips"],
+                            frames_per_second=frames_per_second,
+                            min_sharpness=min_sharpness,
+                            near_duplicate_bits=near_duplicate_bits,
+                            max_dark_share=max_dark_share,
+                            max_bright_share=max_bright_share,
+                            crop=crop,
+                        ),
+                        "extract_frames",
+                        settings,
+                        pools,
+                    )
+                    embedded = place(
+                        embed(
+                            shard=shard,
+                            frames=extracted.outputs["frames"],
+                            exported=exported.outputs["exported"],
+                            precision=precision,
+                            seed=seed,
+                            augment_views=augment_views,
+                        ),
+                        "embed_frames",
+                        settings,
+                        pools,
+                    )
+                split = place(
+                    split_dataset(
+                        features=dsl.Collected(embedded.outputs["features"]),
+                        frames=dsl.Collected(extracted.outputs["frames"]),
+                        clips=ingested.outputs["clips"],
+                        extractions=dsl.Collected(extracted.outputs["extraction"]),
+                        stranger_share=stranger_share,
+                        seed=seed,
+                        protocol=protocol,
+                        pictures="all" if fine_tune else "evaluation",
+                    ),
+                    "split_dataset",
+                    settings,
+                    pools,
+                )
+                with dsl.ParallelFor(
+                    backbones, name="each-backbone", parallelism=settings.parallelism
+                ) as backbone:
+                    trained = place(
+                        train(
+                            backbone=backbone,
+                            dataset=split.outputs["dataset"],
+                            exported=exported.outputs["exported"],
+                            epochs=epochs,
+                            seed=seed,
+                            crop=crop,
+                            frames_per_second=frames_per_second,
+                            target_fpir=target_fpir,
+                        ),
+                        "train_model",
+                        settings,
+                        pools,
+                    )
+                    tuned = fine_tune(split, trained) if fine_tune else None
+                behind_heads = (
+                    {
+                        "tuned": dsl.Collected(tuned.outputs["model"]),
+                        "tuned_metrics": dsl.Collected(tuned.outputs["metrics"]),
+                    }
+                    if tuned
+                    else {}
+                )
+                compared = place(
+                    compare_models(
+                        models=dsl.Collected(trained.outputs["model"]),
+                        audit=split.outputs["audit"],
+                        dataset=split.outputs["dataset"],
+                        ingest_metrics=ingested.outputs["metrics"],
+                        export_metrics=exported.outputs["metrics"],
+                        extract_metrics=dsl.Collected(extracted.outputs["metrics"]),
+                        embed_metrics=dsl.Collected(embedded.outputs["metrics"]),
+                        split_metrics=split.outputs["metrics"],
+                        train_metrics=dsl.Collected(trained.outputs["metrics"]),
+                        prefer=prefer,
+                        thumbnails=thumbnails,
+                        **behind_heads,
+                    ),
+                    "compare_models",
+                    settings,
+                    pools,
+                )
+                registered = place(
+                    register_model(
+                        champion=compared.outputs["champion"],
+                        dataset=split.outputs["dataset"],
+                        exported=exported.outputs["exported"],
+                        audit=split.outputs["audit"],
+                        options=decided.outputs["options"],
+                        registry=registry,
+                        run=run,
+                        min_accuracy=gate_min_accuracy,
+                        max_fpir=gate_max_fpir,
+                        max_latency_ms=gate_max_latency_ms,
+                        max_size_mb=gate_max_size_mb,
+                    ),
+                    "register_model",
+                    settings,
+                    pools,
+                )
+                platform.follow(registered)
 
     return training

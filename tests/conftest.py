@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
@@ -14,6 +14,11 @@ from hypothesis import settings
 from tests.azurite import azurite, container, gate  # noqa: F401 - fixtures
 from tests.stills import still
 from tests.videos import noise, write_video
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.fake_kubeflow import FakeKubeflow
 
 settings.register_profile("rollcall", deadline=None)  # a busy machine is no failure
 settings.load_profile("rollcall")
@@ -99,3 +104,13 @@ def registry(empty_database: Path, tmp_path: Path) -> str:
     (tmp_path / "registry").mkdir()
     shutil.copy(empty_database, tmp_path / "registry" / "mlflow.db")
     return f"sqlite:///{tmp_path / 'registry' / 'mlflow.db'}"
+
+
+@pytest.fixture
+def kubeflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeKubeflow]:
+    """A fake server of a test's own, which is where the settings say that Kubeflow is."""
+    from tests.fake_kubeflow import running_fake  # imports kfp's API, which few tests need
+
+    with running_fake() as fake:
+        monkeypatch.setenv("ROLLCALL_HOST", fake.url)
+        yield fake

@@ -13,7 +13,7 @@ import json
 import re
 import uuid
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,9 +27,12 @@ import yaml
 from tests.fake_workflow import START, UNFINISHED, State, Task, task_details
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator, Sequence
 
 MAX_PAGE: Final = 200
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""When runs end that have not ended yet."""
 
 
 class RefusedError(Exception):
@@ -49,6 +52,8 @@ class Fault:
         status: of the answer; 0 to break off, and None to never answer.
         times: how often.
         message: what the answer says, as the API does; a page of something in front without one.
+        headers: of the answer.
+        content: the whole answer, in the place of a message.
     """
 
     where: str
@@ -56,6 +61,7 @@ class Fault:
     times: int = 1
     message: str = ""
     headers: dict[str, str] = field(default_factory=dict)
+    content: str = ""
 
 
 class Snapshot(NamedTuple):
@@ -117,6 +123,22 @@ class FakeKubeflow:
                 return getattr(self, name)(*found.groups(), query=query, body=sent)
         raise RefusedError(404, "")
 
+    def add_run(self, *script: Snapshot, **values: Any) -> str:
+        """A run that is there already, and looks like that; gives its ID."""
+        run = api.V2beta1Run(
+            **{
+                "run_id": str(uuid.uuid4()),
+                "display_name": "a run",
+                "state": State.PENDING,
+                "created_at": self._now(),
+                "finished_at": EPOCH,
+                **values,
+            }
+        )
+        self.script = list(script) or self.script
+        self.runs[run.run_id] = run
+        return str(run.run_id)
+
     def healthz(self, **_: Any) -> dict[str, Any]:
         told = api.V2beta1GetHealthzResponse(self.multi_user, "database")
         return {"commit_sha": "0", "tag_name": self.version, **self._json(told)}
@@ -174,9 +196,8 @@ class FakeKubeflow:
     def create_run(self, *, body: bytes, **_: Any) -> Any:
         sent = self._read(body, "V2beta1Run")
         self._check_source(sent)
-        sent.run_id = str(uuid.uuid4())
-        sent.state, sent.created_at = State.PENDING, self._now()
-        return self.runs.setdefault(sent.run_id, sent)
+        known = ("experiment_id", "display_name", "runtime_config", "service_account")
+        return self.runs[self.add_run(**{name: getattr(sent, name) for name in known})]
 
     def get_run(self, run: str, **_: Any) -> Any:
         found = self._found(self.runs, run)
@@ -185,7 +206,7 @@ class FakeKubeflow:
         shown = self.script[min(look, len(self.script) - 1)]
         if found.state != State.CANCELED:
             found.state = shown.state
-        found.finished_at = None if found.state in UNFINISHED else START + timedelta(hours=1)
+        found.finished_at = EPOCH if found.state in UNFINISHED else START + timedelta(hours=1)
         found.run_details = api.V2beta1RunDetails(task_details=task_details(shown.tasks, run))
         return found
 
@@ -311,11 +332,13 @@ ROUTES: Final = tuple(
 
 
 @contextlib.contextmanager
-def running_fake(**values: Any) -> Iterator[FakeKubeflow]:
-    """A server that listens meanwhile."""
+def running_fake(tls: ssl.SSLContext | None = None, **values: Any) -> Iterator[FakeKubeflow]:
+    """A server that listens meanwhile, with TLS if told how."""
     fake = FakeKubeflow(**values)
     server = _Server(fake)
-    fake.url = f"http://127.0.0.1:{server.server_port}"
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    fake.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}"
     thread = Thread(target=lambda: server.serve_forever(poll_interval=0.01), daemon=True)
     thread.start()
     try:
@@ -329,6 +352,7 @@ def running_fake(**values: Any) -> Iterator[FakeKubeflow]:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # it would wait 40 ms between headers and body
     server: _Server
 
     def handle_any(self) -> None:
@@ -349,7 +373,7 @@ class _Handler(BaseHTTPRequestHandler):
         if not fault.times:
             fake.faults.remove(fault)
         if fault.status:
-            self._send(fault.status, _error(fault.message), fault.headers)
+            self._send(fault.status, fault.content or _error(fault.message), fault.headers)
             return True
         if fault.status is None:
             fake.over.wait(10)
@@ -365,7 +389,8 @@ class _Handler(BaseHTTPRequestHandler):
         except RefusedError as refused:
             self._send(refused.status, _error(str(refused)))
         else:
-            self._send(200, answer if isinstance(answer, str) else json.dumps(fake._json(answer)))
+            told = answer if isinstance(answer, str) else json.dumps(_filled(fake._json(answer)))
+            self._send(200, told)
 
     def _send(self, status: int, content: str, headers: dict[str, str] | None = None) -> None:
         sent = content.encode()
@@ -386,11 +411,21 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.fake = fake
 
+    def handle_error(self, *_: Any) -> None:
+        """Say nothing of clients that leave."""
+
 
 def _error(message: str) -> str:
     if not message:
         return "<html>nobody of Kubeflow's said this</html>"
     return json.dumps({"error": message, "code": 3, "message": message, "details": []})
+
+
+def _filled(told: Any) -> Any:
+    """Without what is empty, which the API leaves out."""
+    if isinstance(told, dict):
+        return {key: _filled(value) for key, value in told.items() if value not in ("", [], None)}
+    return [_filled(each) for each in told] if isinstance(told, list) else told
 
 
 def _uploaded(body: bytes, kind: str) -> bytes:

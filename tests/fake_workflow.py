@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 WORKFLOW: Final = "rollcall-training-x7k2p"
 START: Final = datetime(2026, 3, 2, 3, 0, tzinfo=UTC)
+NEVER: Final = datetime(1, 1, 1, tzinfo=UTC)
+"""Go's time that is none: what the server says of a node that has not ended yet."""
 State = api.V2beta1RuntimeState
 UNFINISHED: Final = frozenset({State.PENDING, State.RUNNING})
 WORST_FIRST: Final = (State.FAILED, State.RUNNING, State.PENDING, State.SUCCEEDED)
@@ -39,14 +41,20 @@ class Task(NamedTuple):
         step: its name in the DAG.
         attempts: its pods, one after the other; none if it was found in the cache.
         inside: the names of the DAGs around it.
+        driver: what became of what prepares it; where that failed, there is no more.
+        error: what the server says of it, which is nothing up to 2.17.
     """
 
     step: str
     attempts: Sequence[Attempt] = (Attempt(),)
     inside: Sequence[str] = ()
+    driver: str = State.SUCCEEDED
+    error: str = ""
 
     @property
     def state(self) -> str:
+        if self.driver == State.FAILED:
+            return self.driver
         return self.attempts[-1].state if self.attempts else State.SUCCEEDED
 
 
@@ -88,6 +96,7 @@ class _Node:
     start: float
     end: float
     children: list[str] = field(default_factory=list)
+    error: str = ""
 
     def told(self, run_id: str) -> api.V2beta1PipelineTaskDetail:
         return api.V2beta1PipelineTaskDetail(
@@ -96,9 +105,9 @@ class _Node:
             display_name=self.name.rpartition(".")[2],
             create_time=START,
             start_time=START + timedelta(seconds=self.start),
-            # A node that has not ended yet has the beginning of Go's time there.
-            end_time=None if self.state in UNFINISHED else START + timedelta(seconds=self.end),
+            end_time=NEVER if self.state in UNFINISHED else START + timedelta(seconds=self.end),
             state=self.state,
+            error=api.GoogleRpcStatus(message=self.error) if self.error else None,
             state_history=[api.V2beta1RuntimeStatus(update_time=START, state=self.state)],
             child_tasks=[api.PipelineTaskDetailChildTask(pod_name=each) for each in self.children],
         )
@@ -115,9 +124,13 @@ class _Nodes:
         self._add(name, task.state, *span)
         for part in ("root", *task.inside, task.step):
             for before, link in itertools.pairwise(("", *_links(part))):
-                state = State.SUCCEEDED if link.endswith("-driver") else task.state
+                own = task.driver if link == f"{task.step}-driver" else State.SUCCEEDED
+                state = own if link.endswith("-driver") else task.state
                 self._add(f"{name}.{link}", state, *span, below=f"{name}.{before}".rstrip("."))
+                if own == State.FAILED:
+                    return
             name = f"{name}.{part}"
+        self.by_name[name].error = task.error
         self._add(f"{name}.executor", task.state, *span, below=name)
         for number, (state, start, seconds) in enumerate(task.attempts):
             pod = f"{name}.executor({number})"

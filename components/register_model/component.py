@@ -9,6 +9,7 @@ def register_model(
     dataset: dsl.Input[dsl.Dataset],
     exported: dsl.Input[dsl.Artifact],
     audit: dsl.Input[dsl.Artifact],
+    options: dsl.Input[dsl.Artifact],
     registry: str,
     run: str,
     min_accuracy: float,
@@ -25,6 +26,7 @@ def register_model(
         dataset: What split_dataset wrote; the reigning champion is asked about its test features.
         exported: What export_backbones wrote, the reigning champion among it.
         audit: What split_dataset found; it holds the fingerprint of the source.
+        options: What decide_retraining wrote; a later run compares its own with them.
         registry: MLflow URI.
         run: Id of this run, by which the exit handler finds the version.
         min_accuracy: Of the gate: identity accuracy of transactions, at least.
@@ -51,6 +53,7 @@ def register_model(
         Path(exported.path),
         Path(audit.path),
         Limits(min_accuracy, max_fpir, max_latency_ms, max_size_mb),
+        options=Path(options.path),
         registry=registry,
         run=run,
         registered=output,

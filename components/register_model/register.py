@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from components.artifacts import atomic_directory, read_json, sha256_of, write_json
 from components.champions import FAILED, PASSED, crown
@@ -26,9 +27,11 @@ from components.register_model.gate import decide
 from components.register_model.rescore import compare_with_champion
 from components.register_model.sbom import make_sbom
 from components.registry import (
+    ACCURACY,
     CHALLENGER,
     GATE,
     MODEL_NAME,
+    OPTIONS,
     REASON,
     RUN,
     SOURCE,
@@ -55,6 +58,7 @@ def register_model(
     audit: Path,
     limits: Limits,
     *,
+    options: Path,
     registry: str,
     run: str,
     registered: Path,
@@ -67,6 +71,7 @@ def register_model(
         exported: the directory that export_backbones wrote.
         audit: the audit directory that split_dataset wrote.
         limits: of the gate.
+        options: the file that decide_retraining wrote.
         registry: an MLflow URI.
         run: id of the pipeline's run, by which the exit handler finds the version.
         registered: the directory to make: the model with card, SBOM, verdict, digests and, if
@@ -99,7 +104,13 @@ def register_model(
         source = read_json(audit / SOURCE_FILE)
         _write_papers(directory, findings, source, verdict)
         progress.advance()
-        tags = {RUN: run, SOURCE: source["fingerprint"], **_gate_tags(verdict)}
+        tags = {
+            RUN: run,
+            SOURCE: source["fingerprint"],
+            OPTIONS: json.dumps(read_json(options)),
+            ACCURACY: json.dumps(_accuracy(metrics, findings)),
+            **_gate_tags(verdict),
+        }
         card = (directory / MODEL_CARD_FILE).read_text(encoding="utf-8")
         version = register_version(directory, registry, tags, card)
         with connected(registry) as client:
@@ -132,6 +143,16 @@ def _write_papers(
     write_json(directory / SBOM_FILE, make_sbom(metrics["name"], lineage))
     write_manifest(directory)
     sign_model(directory)
+
+
+def _accuracy(metrics: dict[str, Any], audit: dict[str, Any]) -> dict[str, Any]:
+    transaction = metrics.get("transaction", {})
+    return {
+        "value": transaction.get("identity_accuracy"),
+        "interval": transaction.get("identity_interval"),
+        "trials": transaction.get("n"),
+        "within_session": (audit.get("protocol") or {}).get("within_session"),
+    }
 
 
 def _gate_tags(verdict: Verdict) -> dict[str, str]:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -36,7 +37,7 @@ from components.registry import CHALLENGER, CHAMPION, MODEL_NAME, fetch_model
 from components.synthesize_cohort import CohortOptions, synthesize_cohort
 from pipelines import cli
 from pipelines.forget import Request, find_traces
-from pipelines.local import local_registry, run_training
+from pipelines.local import RUN_LOG, local_registry, run_training
 from pipelines.placement import PLACEMENTS
 from tests.registered import aliases
 from tests.stills import film_to_stills
@@ -220,6 +221,30 @@ def test_each_step_was_reported_while_it_ran(done, printed):
     assert all(any(line.startswith(title) for line in told) for title in titles)
 
 
+@pytest.fixture(scope="module")
+def again(done, arguments, folder):
+    """The same run once more, if something changed, into a copy of its folder."""
+    shutil.copytree(done.output, folder / "again")
+    changed = {**arguments, "retrain": "when_changed"}
+    return run_training(changed, folder / "again", Console(file=io.StringIO()))
+
+
+def test_a_run_in_which_nothing_changed_trains_nothing_and_leaves_the_results_alone(done, again):
+    assert [step.step for step in again.steps] == ["ingest_videos", "decide_retraining"]
+    before, after = (
+        {**digests_of(each.output), RUN_LOG: "anew in each run"} for each in (done, again)
+    )
+    assert after == before
+
+
+def test_a_run_in_which_nothing_changed_says_so_at_its_end(done, again):
+    assert again.unchanged == (
+        f"Not training: the champion, version {done.version}, was made from the same clips with "
+        "the same options."
+    )
+    assert notice_in(again.output)["status"] == "unchanged"
+
+
 def test_no_frame_is_left_behind(done):
     assert {path.name for path in done.output.iterdir()} == {
         ".lock",
@@ -233,11 +258,16 @@ def test_no_frame_is_left_behind(done):
     }
 
 
-def test_the_exit_handler_had_its_say(done):
-    log = (done.output / "run.log").read_text(encoding="utf-8")
+def notice_in(output):
+    """What was told at the end of the last run into a folder."""
+    log = (output / RUN_LOG).read_text(encoding="utf-8")
     (notice,) = re.findall(r'\{"event": "run_ended".*\}', log)
-    registered = json.loads(notice)["registered"]
-    assert json.loads(notice)["state"] == "SUCCEEDED"
+    return json.loads(notice)
+
+
+def test_the_exit_handler_had_its_say(done):
+    registered = notice_in(done.output)["registered"]
+    assert notice_in(done.output)["status"] == "succeeded"
     assert registered["version"] == done.version
     assert registered["gate"] == ("passed" if done.verdict["passed"] else "failed")
 
@@ -280,16 +310,27 @@ def test_data_steps_need_far_less_memory_than_tensorflow(done):
     assert max(steps[step] for step in ("ingest_videos", "extract_frames")) < 400e6
 
 
-def test_a_source_without_videos_fails_with_what_was_looked_for(folder, arguments, tmp_path):
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(RollcallError, match=r"ingest_videos: \w+Error: .*roster\.csv") as caught:
-        run_training(
-            {**arguments, "source": str(tmp_path / "empty")},
-            tmp_path / "out",
-            Console(file=io.StringIO()),
-        )
-    assert "run.log" in str(caught.value)
-    assert not (tmp_path / "out" / ".work").exists()
+@pytest.fixture(scope="module")
+def failed(folder, arguments):
+    """A run of an empty source: its folder, and the error."""
+    (folder / "empty").mkdir()
+    arguments = {**arguments, "source": str(folder / "empty")}
+    with pytest.raises(RollcallError) as caught:
+        run_training(arguments, folder / "failed", Console(file=io.StringIO()))
+    return folder / "failed", str(caught.value)
+
+
+def test_a_source_without_videos_fails_with_what_was_looked_for(failed):
+    output, error = failed
+    assert re.search(r"ingest_videos: \w+Error: .*roster\.csv", error)
+    assert "run.log" in error
+    assert not (output / ".work").exists()
+
+
+def test_the_exit_handler_names_the_step_that_failed(failed):
+    notice = notice_in(failed[0])
+    assert (notice["status"], notice["failed_step"]) == ("failed", "ingest_videos")
+    assert "roster.csv" in notice["error"]
 
 
 def test_two_runs_do_not_write_into_one_folder(arguments, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 
 import pytest
@@ -11,10 +12,11 @@ from typer.testing import CliRunner
 from components.audit_log import audited, last_digest, read_log
 from components.champions import FAILED
 from components.errors import RollcallError
-from components.registry import GATE, REASON
+from components.registry import GATE, REASON, RUN
 from components.sources import open_source
 from pipelines import cli
 from pipelines.compilation import TARGETS
+from pipelines.local import LocalRun
 from pipelines.options import TrainingOptions
 from tests.azurite import PROGRAM
 from tests.registered import aliases, register, write_model
@@ -31,6 +33,10 @@ COMMANDS = (
     "compile",
     "cost",
     "prices",
+    "submit",
+    "schedule",
+    "upload",
+    "runs",
 )
 
 
@@ -72,6 +78,20 @@ def test_a_misspelt_backbone_is_refused_before_anything_runs(monkeypatch, capsys
     assert code == 1
     assert "MobileNetV2" in printed
     assert not (tmp_path / "out").exists()
+
+
+def test_a_retrain_that_is_none_is_refused_before_anything_runs(monkeypatch, capsys, tmp_path):
+    arguments = ("--source", tmp_path, "--output", tmp_path / "out", "--retrain", "sometimes")
+    code, printed = call(monkeypatch, capsys, "run", *arguments)
+    assert code == 1
+    assert "always or when_changed" in printed
+
+
+def test_a_run_in_which_nothing_changed_is_said_to_be_one(capsys, tmp_path):
+    cli._show(LocalRun(tmp_path, {}, [], 1.0, "", {}, 0, 0, "Not training: the same."), tmp_path)
+    printed = capsys.readouterr().out
+    assert "Not training: the same.\n" in printed
+    assert "Earlier results" in printed
 
 
 def test_weights_that_lack_a_file_are_refused_before_anything_runs(monkeypatch, capsys, tmp_path):
@@ -254,7 +274,17 @@ def test_a_rollback_is_told_and_logged(monkeypatch, capsys, versions, tmp_path):
     assert logged(tmp_path)[:2] == ("rollback", "succeeded")
 
 
-@pytest.mark.parametrize("command", [("promote", "1"), ("rollback",)])
+def test_the_runs_of_a_cluster_are_listed_with_the_versions_they_registered(
+    monkeypatch, capsys, registry, tmp_path, kubeflow
+):
+    first, last = kubeflow.add_run(), kubeflow.add_run()
+    register(write_model(tmp_path / "model"), registry, **{RUN: first})
+    _, printed = call(monkeypatch, capsys, "runs", "--registry", registry, "--json")
+    told = {each["run_id"]: each["model"] for each in json.loads(printed)}
+    assert told == {first: "version 1 champion", last: ""}
+
+
+@pytest.mark.parametrize("command", [("promote", "1"), ("rollback",), ("runs",)])
 def test_a_registry_that_is_not_there_is_not_made(monkeypatch, capsys, tmp_path, command):
     registry = f"sqlite:///{tmp_path}/none/mlflow.db"
     code, printed = call(monkeypatch, capsys, *command, "--registry", registry)

@@ -24,6 +24,7 @@ from pipelines.deployment import (
     app,
     deploy_commands,
 )
+from pipelines.images import Built
 from pipelines.overlay import OVERLAY
 from tests.fake_cloud_tools import FakeCloudTools
 
@@ -186,7 +187,8 @@ def filled(school):
     Path("public.pem").write_text("-----BEGIN PUBLIC KEY-----\n")
     images = {name: f"HOST/rollcall-{name}@sha256:0" for name in ("data", "train")}
     Path("build").mkdir()
-    Path("build/images.json").write_text(json.dumps({"pushed": True, "images": images}))
+    built = Built("0.1.0", "abc", True, images)
+    Path("build/images.json").write_text(json.dumps(vars(built)))
     Path(".venv/bin").mkdir(parents=True)
     Path(".venv/bin/rollcall").symlink_to(Path(sys.executable).with_name("rollcall"))
     return school

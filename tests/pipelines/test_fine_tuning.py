@@ -47,7 +47,7 @@ def test_every_step_of_training_runs_as_it_does_there():
 def test_frozen_and_fine_tuned_models_stand_in_one_leaderboard():
     compared = [
         set(
-            spec["components"]["comp-exit-handler-1"]["dag"]["tasks"]["compare-models"]["inputs"][
+            spec["components"]["comp-condition-2"]["dag"]["tasks"]["compare-models"]["inputs"][
                 "artifacts"
             ]
         )
@@ -65,8 +65,9 @@ def test_its_parameters_are_those_of_training_and_its_own():
         name: row["description"] for name, row in own.items()
     }.items()
     nodes = {"regular_node_selector", "spot_node_selector", "spot_tolerations"}
+    told = {"notify_format", "ui_url"}
     options = {*FineTuningOptions().arguments(), "source", "registry"}
-    assert set(own) == {*options, *nodes, *ON_A_CLUSTER}
+    assert set(own) == {*options, *nodes, *told, *ON_A_CLUSTER}
     assert own["backbones"]["defaultValue"] == list(FineTuningOptions().backbones)
 
 

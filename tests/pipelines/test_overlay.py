@@ -9,12 +9,15 @@ import pytest
 import yaml
 
 from components.errors import RollcallError
+from pipelines.images import Built
 from pipelines.overlay import OVERLAY, Installation, render_overlay
 from tests.fake_cloud_tools import OUTPUTS
 from tests.manifests.rendered import render
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
 DIGEST = "sha256:" + "0" * 64
+
+NOT_PUSHED = Built("0.1.0", "abc", False, {"data": "data@sha256:0", "train": "train@sha256:0"})
 
 
 @pytest.fixture
@@ -29,7 +32,7 @@ def installation(tmp_path):
     )
     given.outputs.write_text(json.dumps(outputs))
     given.public_key.write_text("-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n")
-    given.images.write_text(json.dumps({"pushed": True, "images": images}))
+    given.images.write_text(json.dumps(vars(Built("0.1.0", "abc", True, images))))
     return given
 
 
@@ -84,8 +87,8 @@ def test_what_azure_made_is_not_described_to_the_cluster(overlay, target):
     [
         ("public_key", "-----BEGIN EC PRIVATE KEY-----\n", "no public key"),
         ("public_key", None, "PUBLIC_KEY="),
-        ("images", '{"pushed": false, "images": {}}', "make images REGISTRY="),
-        ("images", None, "make images REGISTRY="),
+        ("images", json.dumps(vars(NOT_PUSHED)), "make images REGISTRY="),
+        ("images", None, "make images"),
         ("outputs", '{"tenantId": {"value": "x"}}', "make cluster-up"),
     ],
     ids=["a private key", "no key", "images not pushed", "no images", "an older template"],

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from components.fine_tune_model.checkpoint import RUN_VARIABLE
+from components.notify.webhook import WEBHOOK_VARIABLE
 from components.signing import SIGNING_VARIABLE, VERIFY_VARIABLE
 from pipelines.compilation import compile_pipelines
 from pipelines.placement import (
@@ -137,8 +138,8 @@ class TestFineTuning:
 
 @pytest.fixture(scope="module")
 def with_keys(tmp_path_factory):
-    """Tasks of training where both keys are named."""
-    keys = {"signing_secret": "signing", "verify_config_map": "verify"}
+    """Tasks of training where both keys and the webhook are named."""
+    keys = {"signing_secret": "signing", "verify_config_map": "verify", "webhook_secret": "hook"}
     folder = tmp_path_factory.mktemp("compiled")
     compile_pipelines(Settings(**keys), folder)
     return {task.step: task for task in tasks_of("training", folder)}
@@ -166,6 +167,22 @@ class TestKeys:
 
     def test_without_keys_nothing_is_mounted(self):
         assert not [task for task in TASKS["training"] if "secretAsVolume" in task.config]
+
+
+class TestWebhook:
+    """Whoever knows its address can post to it."""
+
+    def test_it_is_given_to_the_exit_handler_alone_and_by_way_of_a_secret(self, with_keys):
+        assert {step for step, task in with_keys.items() if "secretAsEnv" in task.config} == {
+            "notify"
+        }
+        (secret,) = with_keys["notify"].config["secretAsEnv"]
+        assert secret["secretName"] == "hook"
+        assert secret["keyToEnv"] == [{"secretKey": "url", "envVar": WEBHOOK_VARIABLE}]
+        assert secret["optional"]  # where there is no such Secret, the handler runs all the same
+
+    def test_without_one_nothing_is_given(self):
+        assert not [task for task in TASKS["training"] if "secretAsEnv" in task.config]
 
 
 def test_nothing_of_a_cluster_is_said_of_a_run_on_this_machine(tmp_path):

@@ -30,6 +30,7 @@ from pipelines.scaling_model import (
 BACKBONES = ("first", "second", "third")
 COSTS = {
     "ingest_videos": TaskCost(1.0, 0.01),
+    "decide_retraining": TaskCost(1.0, 0.0),
     "export_backbones": TaskCost(10.0, 0.0),
     "extract_frames": TaskCost(1.0, 0.05),
     "embed_frames": TaskCost(2.0, 0.1),
@@ -95,22 +96,23 @@ def reaching(edges: dict[str, set[str]]) -> dict[str, set[str]]:
 
 def test_the_steps_wait_for_what_they_wait_for_in_the_compiled_pipeline():
     spec = next(yaml.safe_load_all((COMPILED / "training.yaml").read_text(encoding="ascii")))
-    dags = {
-        name: each["dag"]["tasks"] for name, each in spec["components"].items() if "dag" in each
-    }
-    outer = dags["comp-exit-handler-1"]
-    inner = {name: dags[f"comp-{name}"] for name in outer if f"comp-{name}" in dags}
+    dags = {name: row["dag"]["tasks"] for name, row in spec["components"].items() if "dag" in row}
     edges: dict[str, set[str]] = {}
-    for name, task in outer.items():
-        before = set(task.get("dependentTasks", []))
-        before = {each for one in before for each in inner.get(one, {one})}
-        for step, row in inner.get(name, {name: {}}).items():
-            edges[step] = before | set(row.get("dependentTasks", []))
-    dashed = {
-        step.replace("_", "-"): {each.replace("_", "-") for each in before}
-        for step, before in NEEDS.items()
-    }
-    assert reaching(dashed) == reaching(edges)
+
+    def steps_of(task: str) -> set[str]:
+        inner = dags.get(f"comp-{task}")
+        return set().union(*map(steps_of, inner)) if inner else {task.replace("-", "_")}
+
+    def walk(tasks: dict, before: set[str]) -> None:
+        for name, row in tasks.items():
+            needed = before.union(*map(steps_of, row.get("dependentTasks", [])))
+            if f"comp-{name}" in dags:
+                walk(dags[f"comp-{name}"], needed)
+            else:
+                edges[name.replace("-", "_")] = needed
+
+    walk(dags["comp-exit-handler-1"], set())
+    assert reaching({step: set(before) for step, before in NEEDS.items()}) == reaching(edges)
 
 
 @given(all_costs, lengths)
@@ -187,21 +189,21 @@ def test_heads_train_beside_each_other_where_there_are_workers():
 
 
 def test_each_pod_image_and_node_on_the_chain_is_counted():
-    """Seven pods one after another; the loops, the run and the exit handler have drivers too."""
+    """All steps one after another; run, exit handler, condition and loops have drivers too."""
     few = predict(COSTS, CLIPS, 64, BACKBONES, WITHOUT_STARTS).seconds
-    chain = 7  # export, extract, embed, split, train, compare, register
+    chain = len(NEEDS)
 
     def added(**seconds):
         cluster = replace(WITHOUT_STARTS, **seconds)
         return predict(COSTS, CLIPS, 64, BACKBONES, cluster).seconds - few
 
-    assert added(driver_seconds=1.0) == pytest.approx(chain + 3 * 2)
+    assert added(driver_seconds=1.0) == pytest.approx(chain + 2 + 1 + 2 * 2)
     assert added(start_seconds=1.0) == pytest.approx(chain)
     assert added(node_seconds=1.0) == pytest.approx(1)
 
 
 def test_a_node_pulls_each_image_once():
-    """A spot node the one without and the one with TensorFlow, a regular one that of its step."""
+    """The one without TensorFlow and the one with it, on the spot node and on the regular ones."""
     one = predict(COSTS, CLIPS, 1, BACKBONES, WITHOUT_STARTS).seconds
     pulled = predict(COSTS, CLIPS, 1, BACKBONES, replace(WITHOUT_STARTS, pull_seconds=1.0)).seconds
-    assert pulled - one == pytest.approx(2 + 1)
+    assert pulled - one == pytest.approx(2 + 2)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 import yaml
 
+from components.decide_retraining.component import decide_retraining
 from pipelines.compilation import COMPILED, TARGETS, compile_pipelines, stale_pipelines
+from pipelines.options import FIELDS
 from pipelines.settings import Settings
 
 SPEC = next(yaml.safe_load_all((COMPILED / "training.yaml").read_text(encoding="ascii")))
 COMPONENTS = SPEC["components"]
 HANDLED = COMPONENTS["comp-exit-handler-1"]["dag"]["tasks"]
+(CONDITION,) = (name for name in HANDLED if name.startswith("condition-"))
+DUE = COMPONENTS[f"comp-{CONDITION}"]["dag"]["tasks"]
+"""What runs where training is due."""
 
 
 @pytest.fixture
@@ -43,30 +50,35 @@ def test_compiling_twice_gives_the_same_bytes(defaults, tmp_path):
 
 
 def test_every_edge_is_one_of_the_design(defaults):
-    shards = next(name for name in HANDLED if "extract-frames" in loop_tasks(name))
-    heads = next(name for name in HANDLED if "train-model" in loop_tasks(name))
+    shards = next(name for name in DUE if "extract-frames" in loop_tasks(name))
+    heads = next(name for name in DUE if "train-model" in loop_tasks(name))
     assert edges(HANDLED) == {
         "ingest-videos": set(),
+        "decide-retraining": {"ingest-videos"},
+        CONDITION: {"ingest-videos", "decide-retraining"},
+    }
+    assert edges(DUE) == {
         "export-backbones": set(),
-        shards: {"ingest-videos", "export-backbones"},
-        "split-dataset": {"ingest-videos", shards},
+        shards: {"export-backbones"},
+        "split-dataset": {shards},
         heads: {"export-backbones", "split-dataset"},
         # It reads of every step what that took.
-        "compare-models": {heads, "split-dataset", shards, "ingest-videos", "export-backbones"},
+        "compare-models": {heads, "split-dataset", shards, "export-backbones"},
         "register-model": {"compare-models", "export-backbones", "split-dataset"},
     }
     assert edges(loop(shards)) == {"extract-frames": set(), "embed-frames": {"extract-frames"}}
 
 
 def test_the_dataset_takes_the_frames_of_every_shard_and_copies_those_of_the_evaluation():
-    inputs = HANDLED["split-dataset"]["inputs"]
-    shards = next(name for name in HANDLED if "extract-frames" in loop_tasks(name))
+    inputs = DUE["split-dataset"]["inputs"]
+    shards = next(name for name in DUE if "extract-frames" in loop_tasks(name))
     assert inputs["artifacts"]["frames"]["taskOutputArtifact"]["producerTask"] == shards
     assert inputs["parameters"]["pictures"]["runtimeValue"]["constant"] == "evaluation"
 
 
 SHOWN = {
     "ingest-videos": {"summary": "Markdown", "metrics": "Metrics"},
+    "decide-retraining": {"summary": "Markdown"},
     "export-backbones": {"summary": "Markdown", "metrics": "Metrics"},
     "extract-frames": {"metrics": "Metrics"},
     "embed-frames": {"metrics": "Metrics"},
@@ -95,7 +107,7 @@ def test_every_step_shows_what_belongs_to_it(step):
 
 
 def loop_tasks(name: str) -> set[str]:
-    component = COMPONENTS.get(HANDLED[name]["componentRef"]["name"], {})
+    component = COMPONENTS.get(DUE[name]["componentRef"]["name"], {})
     return set(component.get("dag", {}).get("tasks", {}))
 
 
@@ -108,11 +120,29 @@ def test_notify_runs_however_the_rest_ends():
 def test_the_exit_handler_finds_what_the_run_registered():
     """Both are given the same run and registry, as neither can be given the other's output."""
     handler = SPEC["root"]["dag"]["tasks"]["notify"]["inputs"]["parameters"]
-    step = HANDLED["register-model"]["inputs"]["parameters"]
-    runs = [each["run"]["runtimeValue"]["constant"] for each in (handler, step)]
-    assert runs == ["{{$.pipeline_job_uuid}}"] * 2
+    step = DUE["register-model"]["inputs"]["parameters"]
+    decision = HANDLED["decide-retraining"]["inputs"]["parameters"]
+    runs = [each["run"]["runtimeValue"]["constant"] for each in (handler, step, decision)]
+    assert runs == ["{{$.pipeline_job_uuid}}"] * 3
     assert handler["registry"] == {"componentInputParameter": "registry"}
     assert step["registry"]["componentInputParameter"].endswith("registry")
+
+
+def test_all_that_costs_much_waits_for_the_decision():
+    condition = HANDLED[CONDITION]["triggerPolicy"]["condition"]
+    assert condition == (
+        "inputs.parameter_values['pipelinechannel--decide-retraining-Output'] == 'train'"
+    )
+
+
+def test_every_option_that_makes_another_model_is_compared_with_the_champions():
+    """The others change where and how fast it is made, who may be in it, or how it is judged."""
+    others = {"workers", "roster", "thumbnails", "retrain"}
+    gate = {name for name in FIELDS if name.startswith("gate_")}
+    tuning = {"depth", "tuning_epochs", "learning_rate"}
+    compared = set(inspect.signature(decide_retraining.python_func).parameters)
+    own = {"clips", "registry", "run", "retrain", "options", "summary"}
+    assert compared - own == set(FIELDS) - others - gate | tuning
 
 
 def test_every_parameter_but_the_source_has_a_default():

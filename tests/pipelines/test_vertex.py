@@ -29,8 +29,20 @@ from pipelines.vertex import (
 ON_KUBEFLOW = next(yaml.safe_load_all((COMPILED / "training.yaml").read_text(encoding="ascii")))
 COMPONENTS = SPEC["components"]
 EXECUTORS = SPEC["deploymentSpec"]["executors"]
-HANDLED = COMPONENTS["comp-exit-handler-1"]["dag"]["tasks"]
-(UPLOADING,) = {name for name in HANDLED if name.startswith("condition-")}
+(TRAINING, DUE), (_, UPLOAD) = (
+    next(
+        (name, row["dag"]["tasks"])
+        for name, row in COMPONENTS.items()
+        if task in row.get("dag", {}).get("tasks", {})
+    )
+    for task in ("register-model", "model-upload")
+)
+(UPLOADING,) = (
+    name
+    for name in DUE
+    if f"comp-{name}" in COMPONENTS
+    and COMPONENTS[f"comp-{name}"].get("dag", {}).get("tasks") == UPLOAD
+)
 STEPS = set(PLACEMENTS) - {"fine_tune_model"}
 SPOT = sorted(step for step in STEPS if PLACEMENTS[step].pool == "spot")
 
@@ -79,9 +91,9 @@ def test_vertex_own_client_takes_it_and_would_not_take_kubeflow_s():
 def test_it_is_the_dag_of_training_with_the_upload_behind_registration():
     own, training = dags(SPEC), dags(ON_KUBEFLOW)
     assert own.pop(f"comp-{UPLOADING}") == {"importer": set(), "model-upload": {"importer"}}
-    handled = own["comp-exit-handler-1"]
-    assert handled.pop(UPLOADING) == {"export-saved-model", "register-model"}
-    assert handled.pop("export-saved-model") == {"register-model"}
+    due = own[TRAINING]
+    assert due.pop(UPLOADING) == {"export-saved-model", "register-model"}
+    assert due.pop("export-saved-model") == {"register-model"}
     assert own == training
 
 
@@ -91,7 +103,7 @@ def test_every_step_is_there():
 
 
 def test_nothing_is_uploaded_where_there_is_no_new_champion():
-    condition = HANDLED[UPLOADING]["triggerPolicy"]["condition"]
+    condition = DUE[UPLOADING]["triggerPolicy"]["condition"]
     exported = "pipelinechannel--export-saved-model-Output"
     assert condition == f"inputs.parameter_values['{exported}'] != ''"
 
@@ -134,8 +146,7 @@ def test_every_other_step_has_the_image_and_the_limits_of_its_row(step):
 
 
 def test_the_model_is_uploaded_with_its_server_into_the_region_of_the_run():
-    tasks = COMPONENTS[f"comp-{UPLOADING}"]["dag"]["tasks"]
-    inputs = tasks["model-upload"]["inputs"]
+    inputs = UPLOAD["model-upload"]["inputs"]
     assert inputs["artifacts"]["unmanaged_container_model"]["taskOutputArtifact"] == {
         "outputArtifactKey": "artifact",
         "producerTask": "importer",
@@ -159,7 +170,11 @@ def test_its_parameters_are_those_of_training_and_the_server():
 
 def test_a_lost_machine_is_waited_for_ten_minutes_at_the_most():
     """Argo takes the same number for all attempts together, so the rows have another there."""
-    train = COMPONENTS["comp-for-loop-3"]["dag"]["tasks"]["train-model"]["retryPolicy"]
+    (train,) = (
+        row["dag"]["tasks"]["train-model"]["retryPolicy"]
+        for row in COMPONENTS.values()
+        if "train-model" in row.get("dag", {}).get("tasks", {})
+    )
     assert train["maxRetryCount"] == PLACEMENTS["train_model"].retries
     assert train["backoffMaxDuration"] == "600s"
 

@@ -96,6 +96,36 @@ def test_the_fingerprint_depends_on_content_person_role_and_session(place: int) 
     assert before.fingerprint != after.fingerprint
 
 
+rows = st.builds(
+    lambda content, person, role, session: (f"{content:016x}", person, role, session, 1.0),
+    st.integers(0, 2**64 - 1),
+    st.sampled_from(["p1", "p2", "p1p"]),
+    st.sampled_from(["student", "staff", "visitor"]),
+    st.sampled_from(["s1", "s2", "1s"]),
+)
+sources = st.lists(rows, max_size=4, unique_by=lambda row: row[0])
+
+
+@given(sources, sources)
+def test_two_sources_have_one_fingerprint_if_and_only_if_they_have_the_same_rows(
+    one: list[tuple], other: list[tuple]
+) -> None:
+    same = ledger_of(*one).settle(1).fingerprint == ledger_of(*other).settle(2).fingerprint
+    assert same == (set(one) == set(other))
+
+
+@given(sources.filter(bool), st.data())
+def test_a_person_whose_role_changes_changes_the_fingerprint(
+    source: list[tuple], data: st.DataObject
+) -> None:
+    place = data.draw(st.integers(0, len(source) - 1))
+    role = data.draw(st.sampled_from(["student", "staff", "visitor"]))
+    changed = list(source)
+    changed[place] = (*source[place][:2], role, *source[place][3:])
+    same = ledger_of(*source).settle(1).fingerprint == ledger_of(*changed).settle(1).fingerprint
+    assert same == (role == source[place][2])
+
+
 def test_a_copy_changes_neither_fingerprint_nor_seconds() -> None:
     plain, copied = ledger_of(ONE, TWO).settle(1), ledger_of(ONE, TWO, ONE).settle(1)
     assert (plain.fingerprint, plain.seconds) == (copied.fingerprint, copied.seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -9,7 +10,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import pytest
 from mlflow import MlflowClient
 
-from components.artifacts import read_json
+from components.artifacts import read_json, write_json
 from components.errors import DigestError
 from components.model_directory import (
     EDGE_MODEL_FILE,
@@ -20,10 +21,10 @@ from components.model_directory import (
     SBOM_FILE,
     SIGNATURE_FILE,
 )
-from components.notify.notice import notify
+from components.notify.notice import look_up
 from components.register_model.gate import Limits
 from components.register_model.register import register_model
-from components.registry import MODEL_NAME, fetch_model
+from components.registry import ACCURACY, MODEL_NAME, OPTIONS, fetch_model
 from components.signing import SIGNING_VARIABLE, VERIFY_VARIABLE
 from tests.components.register_model.small_run import write_small_run
 from tests.components.test_signing import write_keys
@@ -41,6 +42,9 @@ def small(tmp_path):
 def register(small, registry, tmp_path):
     """Register a model of the small run."""
 
+    options = tmp_path / "options"
+    write_json(options, {"epochs": 5})
+
     def register(model, limits=OPEN, run="r-1"):
         return register_model(
             model,
@@ -48,6 +52,7 @@ def register(small, registry, tmp_path):
             small.exported,
             small.audit,
             limits,
+            options=options,
             registry=registry,
             run=run,
             registered=tmp_path / "registered",
@@ -70,6 +75,18 @@ def test_a_model_that_passes_is_champion_with_all_its_papers(small, register, re
     found = MlflowClient(registry).get_model_version(MODEL_NAME, version)
     assert found.description == (fetched / MODEL_CARD_FILE).read_text()
     assert (found.tags["gate"], found.tags["pipeline_run"]) == ("passed", "r-1")
+
+
+def test_the_registry_knows_the_options_and_what_accuracy_may_be_told(small, register, registry):
+    measured = {"identity_accuracy": 0.9, "identity_interval": [0.8, 1.0], "n": 8}
+    found = tags(registry, register(small.write_model("first", transaction=measured)))
+    assert json.loads(found[OPTIONS]) == {"epochs": 5}
+    assert json.loads(found[ACCURACY]) == {
+        "value": 0.9,
+        "interval": [0.8, 1.0],
+        "trials": 8,
+        "within_session": False,
+    }
 
 
 def test_papers_that_were_changed_in_the_registry_are_not_fetched(
@@ -146,10 +163,9 @@ def test_with_a_key_the_version_is_signed(small, register, registry, tmp_path, m
 def test_the_exit_notice_says_what_the_gate_decided(small, register, registry):
     strict = Limits(min_accuracy=0.5, max_fpir=0.1, max_latency_ms=100, max_size_mb=100)
     version = register(small.write_model("first"), strict, run="r-7")
-    notice = notify("SUCCEEDED", "handler", None, None, registry, "r-7")
-    assert notice["registered"]["version"] == version
-    assert notice["registered"]["gate"] == "failed"
-    assert "FPIR" in notice["registered"]["reasons"][0]
+    told = look_up(registry, "r-7").own
+    assert (told.version, told.gate) == (version, "failed")
+    assert "FPIR" in told.reasons[0]
 
 
 def test_no_log_line_names_anybody(small, register, caplog):
