@@ -12,7 +12,7 @@ ROBOT := build/robot
 SCAN := build/scan
 
 .PHONY: help demo test test-backbones test-kills test-retraining test-containers bench-train bench-extract bench-ingest \
-	bench-heads lint format scan hostile-table cluster-up cluster-down deploy compile-pipeline images lock clean
+	bench-heads scaling-study lint format scan hostile-table cluster-up cluster-down deploy compile-pipeline images lock clean
 
 help: ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,11 @@ bench-ingest: $(READY) ## Time ingest of 1,000 and 10,000 small clips; prints on
 bench-heads: $(READY) ## Say what the head's LDA start and each part of its training give; prints one JSON line
 	@$(BIN)/python benchmarks/heads.py $(OPTIONS)
 
+WORKERS ?= 1,2,4
+scaling-study: $(READY) ## Time runs with more and more workers, and predict a cluster's (WORKERS=1,2,4 REPEATS=1 WRITE=)
+	@$(BIN)/python -m pipelines.scaling_study --workers $(WORKERS) $(if $(REPEATS),--repeats $(REPEATS)) \
+		$(if $(WRITE),--write) $(OPTIONS)
+
 lint: $(READY) ## Check style, types and the layering of the modules
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -103,6 +108,7 @@ deploy: $(READY) ## Show how Kubeflow and Rollcall get onto it (ENVIRONMENT=, SU
 
 compile-pipeline: $(READY) ## Write the pipelines' YAML to pipelines/compiled/
 	@$(BIN)/rollcall compile
+	@$(BIN)/rollcall compile --target vertex
 
 images: $(READY) ## Build the images and write their digests to build/images.json (TAG=, REGISTRY=HOST/PATH, BASE=)
 	@$(BIN)/python -m pipelines.images $(if $(TAG),--tag $(TAG)) $(if $(REGISTRY),--registry $(REGISTRY)) \

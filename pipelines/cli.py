@@ -78,6 +78,13 @@ class DemoSource(enum.StrEnum):
     AZURITE = "azurite"
 
 
+class Target(enum.StrEnum):
+    """What runs the pipelines that are compiled."""
+
+    KUBEFLOW = "kubeflow"
+    VERTEX = "vertex"
+
+
 @app.command(epilog="Example: rollcall demo --output runs/demo --source azurite")
 def demo(
     output: Output = Path("runs/demo"),
@@ -281,8 +288,12 @@ def compile_(
             help="What `make images` wrote; needs --output.", show_default="build/images.json"
         ),
     ] = None,
+    target: Annotated[
+        Target,
+        typer.Option(help="What runs them: kubeflow, or vertex for Vertex AI (docs/vertex.md)."),
+    ] = Target.KUBEFLOW,
 ) -> None:
-    """Write the pipelines as YAML for a Kubeflow server."""
+    """Write the pipelines as YAML for a Kubeflow server, or for Vertex AI."""
     from pipelines.compilation import COMPILED, compile_pipelines, stale_pipelines  # noqa: PLC0415
     from pipelines.images import installed_settings  # noqa: PLC0415
 
@@ -291,9 +302,9 @@ def compile_(
     folder = output or COMPILED
     settings = installed_settings(images) if output else Settings()
     if not check:
-        for path in compile_pipelines(settings, folder):
+        for path in compile_pipelines(settings, folder, target):
             console.print(f"wrote {path}", soft_wrap=True)
-    elif stale := stale_pipelines(settings, folder):
+    elif stale := stale_pipelines(settings, folder, target):
         names = ", ".join(path.name for path in stale)
         raise RollcallError(f"stale: {names}. Run `make compile-pipeline` and commit the result.")
     else:

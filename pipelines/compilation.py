@@ -1,4 +1,4 @@
-"""Turns the pipelines into the YAML that a Kubeflow server takes."""
+"""Turns the pipelines into the YAML that a Kubeflow server, or Vertex AI, takes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kfp import compiler
 
 from components.artifacts import atomic_file
 from components.errors import RollcallError
-from pipelines import fine_tuning, training
+from pipelines import fine_tuning, training, vertex
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
@@ -26,35 +26,46 @@ PIPELINES: Final = {
 }
 """File name in COMPILED -> what makes the pipeline."""
 
+TARGETS: Final = {
+    "kubeflow": PIPELINES,
+    "vertex": {"vertex/training.yaml": vertex.vertex_pipeline},
+}
+"""What runs the pipelines -> which they are."""
 
-def compile_pipelines(settings: Settings, folder: Path = COMPILED) -> list[Path]:
+
+def compile_pipelines(
+    settings: Settings, folder: Path = COMPILED, target: str = "kubeflow"
+) -> list[Path]:
     """Write the YAML of every pipeline.
 
     Raises:
-        RollcallError: the YAML is not ASCII, which Kubeflow's database cannot hold.
+        RollcallError: the YAML is not ASCII, which Kubeflow's database cannot hold, or the target
+            needs an extra that is not installed.
     """
     written = []
-    for name, text in _compile(settings).items():
+    for name, text in _compile(settings, target).items():
         with atomic_file(folder / name) as path:
             path.write_text(text, encoding="ascii")
         written.append(folder / name)
     return written
 
 
-def stale_pipelines(settings: Settings, folder: Path = COMPILED) -> list[Path]:
+def stale_pipelines(
+    settings: Settings, folder: Path = COMPILED, target: str = "kubeflow"
+) -> list[Path]:
     """The files in `folder` that are missing or are not what `compile_pipelines` would write."""
     return [
         folder / name
-        for name, text in _compile(settings).items()
+        for name, text in _compile(settings, target).items()
         if not (folder / name).is_file() or (folder / name).read_text(encoding="utf-8") != text
     ]
 
 
-def _compile(settings: Settings) -> dict[str, str]:
+def _compile(settings: Settings, target: str) -> dict[str, str]:
     texts = {}
     with tempfile.TemporaryDirectory() as scratch:
-        for name, make in PIPELINES.items():
-            path = Path(scratch) / name
+        for name, make in TARGETS[target].items():
+            path = Path(scratch) / Path(name).name
             compiler.Compiler().compile(make(settings), str(path))
             texts[name] = _in_order(path.read_text(encoding="utf-8"))
             if not texts[name].isascii():

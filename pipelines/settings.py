@@ -71,3 +71,8 @@ class Settings(BaseSettings):
     ca_file: Path | None = Field(
         default=None, description="Certificates (PEM) to trust in the place of the public ones."
     )
+    parallelism: int = Field(
+        default=0,
+        ge=0,
+        description="Iterations of a loop (shards, backbones) that run at once; 0 for all of them.",
+    )

@@ -1,6 +1,7 @@
 """The training pipeline: from a source of videos to a registered model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from kfp import dsl
@@ -23,6 +24,24 @@ from pipelines.settings import Settings
 NAME: Final = "rollcall-training"
 
 
+@dataclass(frozen=True)
+class Platform:
+    """What a pipeline is laid out for.
+
+    Attributes:
+        place: gives a task what the row of its step says, as `placement.place`.
+        wrap: what the component of a step that may run on spot nodes is made into.
+        follow: lays out what follows the task of register_model.
+    """
+
+    place: Callable[[Any, str, Settings, Mapping[str, Nodes]], Any] = place
+    wrap: Callable[[Any, str], Any] = lambda component, _: component
+    follow: Callable[[Any], None] = lambda _: None
+
+
+KUBERNETES: Final = Platform()
+
+
 def training_pipeline(settings: Settings) -> Any:  # noqa: ANN401 - kfp has no name for it
     """Make the pipeline, placed as `settings` and the placement table say."""
     description = "Videos in; honestly compared classifiers and a registered champion out."
@@ -33,6 +52,7 @@ def training_steps(
     settings: Settings,
     fine_tune: Callable[[Any, Any], Any] | None = None,
     own_options: Callable[[], dict[str, Any]] = dict,
+    platform: Platform = KUBERNETES,
 ) -> Callable[..., None]:
     """Make the function that lays out the DAG.
 
@@ -41,7 +61,12 @@ def training_steps(
         fine_tune: makes a task that goes on with a backbone's trained model, given the tasks of
             split_dataset and train_model; its model is compared, too.
         own_options: gives the parameters that `fine_tune` goes by, by name.
+        platform: what it is laid out for.
     """
+    place = platform.place
+    extract = platform.wrap(extract_frames, "extract_frames")
+    embed = platform.wrap(embed_frames, "embed_frames")
+    train = platform.wrap(train_model, "train_model")
 
     def training(
         source: str,
@@ -185,9 +210,11 @@ def training_steps(
                     settings,
                     pools,
                 )
-                with dsl.ParallelFor(ingested.outputs["Output"], name="each-shard") as shard:
+                with dsl.ParallelFor(
+                    ingested.outputs["Output"], name="each-shard", parallelism=settings.parallelism
+                ) as shard:
                     extracted = place(
-                        extract_frames(
+                        extract(
                             shard=shard,
                             clips=ingested.outputs["clips"],
                             frames_per_second=frames_per_second,
@@ -202,7 +229,7 @@ def training_steps(
                         pools,
                     )
                     embedded = place(
-                        embed_frames(
+                        embed(
                             shard=shard,
                             frames=extracted.outputs["frames"],
                             exported=exported.outputs["exported"],
@@ -229,9 +256,11 @@ def training_steps(
                     settings,
                     pools,
                 )
-                with dsl.ParallelFor(backbones, name="each-backbone") as backbone:
+                with dsl.ParallelFor(
+                    backbones, name="each-backbone", parallelism=settings.parallelism
+                ) as backbone:
                     trained = place(
-                        train_model(
+                        train(
                             backbone=backbone,
                             dataset=split.outputs["dataset"],
                             exported=exported.outputs["exported"],
@@ -273,7 +302,7 @@ def training_steps(
                     settings,
                     pools,
                 )
-                place(
+                registered = place(
                     register_model(
                         champion=compared.outputs["champion"],
                         dataset=split.outputs["dataset"],
@@ -291,5 +320,6 @@ def training_steps(
                     settings,
                     pools,
                 )
+                platform.follow(registered)
 
     return training

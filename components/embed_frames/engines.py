@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
+from components.cpus import usable_cpus
 from components.errors import BackboneError
 from components.exported_backbones import KERAS_FILE, OPENVINO_FILE
 from components.model_directory import FRAME_SIZE
@@ -99,7 +100,11 @@ class OpenVino:
         core = openvino.Core()
         model = core.read_model(file)
         model.reshape([OPENVINO_BATCH, *PIXELS_SHAPE])
-        hints = {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": str(precision)}
+        hints = {
+            "PERFORMANCE_HINT": "THROUGHPUT",
+            "INFERENCE_PRECISION_HINT": str(precision),
+            "INFERENCE_NUM_THREADS": usable_cpus(),  # of the node's, those that a pod may use
+        }
         compiled = core.compile_model(model, "CPU", hints)
         self._dimension = int(compiled.outputs[0].shape[1])
         self._queue = openvino.AsyncInferQueue(compiled)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from components.cpus import usable_cpus
+from components.cpus import CPUS_VARIABLE, usable_cpus
+from components.errors import RollcallError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +19,7 @@ MANY = 64
 @pytest.fixture(autouse=True)
 def _large_node(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(MANY)), raising=False)
+    monkeypatch.delenv(CPUS_VARIABLE, raising=False)
 
 
 @pytest.mark.parametrize(
@@ -39,3 +41,16 @@ def test_a_quota_of_cgroup_v1_counts(tmp_path: Path, quota: str, count: int) -> 
 
 def test_without_a_quota_the_affinity_counts(tmp_path: Path) -> None:
     assert usable_cpus(tmp_path) == MANY
+
+
+@pytest.mark.parametrize(("share", "count"), [("3", 3), ("1", 1), (str(2 * MANY), MANY)])
+def test_a_share_that_was_given_lowers_the_count(tmp_path, monkeypatch, share, count) -> None:
+    monkeypatch.setenv(CPUS_VARIABLE, share)
+    assert usable_cpus(tmp_path) == count
+
+
+@pytest.mark.parametrize("share", ["", "0", "-1", "1.5", "all"])
+def test_a_share_that_is_no_number_of_processors_is_refused(tmp_path, monkeypatch, share) -> None:
+    monkeypatch.setenv(CPUS_VARIABLE, share)
+    with pytest.raises(RollcallError, match="a whole number from 1"):
+        usable_cpus(tmp_path)

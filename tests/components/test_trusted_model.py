@@ -12,10 +12,18 @@ import zipfile
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from components.artifacts import digests_of, write_json
 from components.errors import ContractError, DigestError, TrustError
-from components.model_directory import LINEAGE_FILE, MANIFEST_FILE, MODEL_FILE, SIGNATURE_FILE
+from components.export_saved_model.export import export_saved_model
+from components.model_directory import (
+    GATE_FILE,
+    LINEAGE_FILE,
+    MANIFEST_FILE,
+    MODEL_FILE,
+    SIGNATURE_FILE,
+)
 from components.train_model.assemble import assemble
 from components.trusted_model import load_model, parts_of, verify_model, write_manifest
 from tests.tiny_models import DIMENSION, PIXELS, make_backbone, make_head
@@ -47,6 +55,43 @@ def test_a_model_that_is_as_it_was_written_is_loaded_and_comes_apart(directory):
     features = parts.backbone.predict(picture, verbose=0)
     assert features.shape == (1, DIMENSION)
     assert set(parts.head.predict(features, verbose=0)) == {"person", "role"}
+
+
+class TestExportForAServer:
+    """Of components.export_saved_model; here, as TensorFlow takes seconds to load."""
+
+    @pytest.fixture
+    def champion(self, directory):
+        return self.judged(directory, passed=True)
+
+    def judged(self, directory, *, passed):
+        write_json(directory / GATE_FILE, {"passed": passed})
+        write_manifest(directory)
+        return directory
+
+    def test_it_says_what_the_model_says(self, champion, tmp_path):
+        assert export_saved_model(champion, tmp_path / "saved")
+        picture = np.full((2, *PIXELS), 100, np.uint8)
+        server = tf.saved_model.load(tmp_path / "saved")
+        served = server.serve(picture)
+        expected = load_model(champion).predict(picture, verbose=0)
+        for output in ("person", "role"):
+            np.testing.assert_allclose(served[output], expected[output], rtol=1e-5)
+
+    def test_none_is_made_of_a_model_that_did_not_pass_the_gate(self, directory, tmp_path):
+        assert not export_saved_model(self.judged(directory, passed=False), tmp_path / "saved")
+        assert list((tmp_path / "saved").iterdir()) == []
+
+    def test_none_is_made_where_no_model_was_registered(self, tmp_path):
+        (tmp_path / "registered").mkdir()
+        assert not export_saved_model(tmp_path / "registered", tmp_path / "saved")
+
+    def test_none_is_made_of_a_model_whose_verdict_was_changed(self, directory, tmp_path):
+        self.judged(directory, passed=False)
+        write_json(directory / GATE_FILE, {"passed": True})
+        with pytest.raises(DigestError, match="was changed"):
+            export_saved_model(directory, tmp_path / "saved")
+        assert not (tmp_path / "saved").exists()
 
 
 def test_a_model_of_one_piece_does_not_come_apart():

@@ -15,6 +15,7 @@ from components.errors import RollcallError
 from components.registry import GATE, REASON, RUN
 from components.sources import open_source
 from pipelines import cli
+from pipelines.compilation import TARGETS
 from pipelines.local import LocalRun
 from pipelines.options import TrainingOptions
 from tests.azurite import PROGRAM
@@ -160,6 +161,10 @@ def test_a_roster_on_this_machine_is_made_absolute_and_others_stay(monkeypatch, 
 def test_compile_check_says_that_the_committed_files_are_current(monkeypatch, capsys):
     code, printed = call(monkeypatch, capsys, "compile", "--check")
     assert (code, "current" in printed) == (0, True)
+
+
+def test_every_target_of_compile_is_one_that_is_known():
+    assert set(cli.Target) == set(TARGETS)
 
 
 def test_compile_check_fails_on_a_stale_file(monkeypatch, capsys):

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from components.decide_retraining.component import decide_retraining
-from pipelines.compilation import COMPILED, compile_pipelines, stale_pipelines
+from pipelines.compilation import COMPILED, TARGETS, compile_pipelines, stale_pipelines
 from pipelines.options import FIELDS
 from pipelines.settings import Settings
 
@@ -35,8 +35,9 @@ def loop(name: str) -> dict:
     return COMPONENTS[f"comp-{name}"]["dag"]["tasks"]
 
 
-def test_the_compiled_pipelines_are_current(defaults):
-    assert stale_pipelines(defaults) == []
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_compiled_pipelines_are_current(defaults, target):
+    assert stale_pipelines(defaults, target=target) == []
 
 
 def test_a_change_makes_a_compiled_pipeline_stale(defaults):

@@ -229,6 +229,15 @@ def test_one_exported_for_keras_alone_is_a_row(shard, lite, tmp_path):
         engines.load(engines.EngineName.OPENVINO, engines.Precision.F32, tmp_path)
 
 
+def test_openvino_takes_as_many_threads_as_the_step_may_use_processors(lite, monkeypatch):
+    monkeypatch.setattr(engines, "usable_cpus", lambda: 1)
+    directory = lite / LITE
+    engine = engines.load(engines.EngineName.OPENVINO, engines.Precision.F32, directory)
+    compiled = engine._queue[0].get_compiled_model()
+    engine.close()
+    assert compiled.get_property("INFERENCE_NUM_THREADS") == 1
+
+
 # --- frames that are not as agreed -----------------------------------------------------------
 
 
