@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.policy import HTTP
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Thread
+from threading import Event
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
@@ -25,6 +25,7 @@ import kfp_server_api as api
 import yaml
 
 from tests.fake_workflow import START, UNFINISHED, State, Task, task_details
+from tests.web_server import serving
 
 if TYPE_CHECKING:
     import ssl
@@ -339,15 +340,8 @@ def running_fake(tls: ssl.SSLContext | None = None, **values: Any) -> Iterator[F
     if tls:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
     fake.url = f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}"
-    thread = Thread(target=lambda: server.serve_forever(poll_interval=0.01), daemon=True)
-    thread.start()
-    try:
+    with serving(server, fake.over):
         yield fake
-    finally:
-        fake.over.set()
-        server.shutdown()
-        thread.join(timeout=5)
-        server.server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):

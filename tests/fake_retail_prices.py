@@ -6,9 +6,11 @@ import contextlib
 import json
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Thread
+from threading import Event
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.web_server import serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,12 +105,5 @@ def running_fake() -> Iterator[FakeRetailPrices]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     fake.url = f"http://127.0.0.1:{server.server_port}/api/retail/prices"
-    thread = Thread(target=lambda: server.serve_forever(poll_interval=0.01), daemon=True)
-    thread.start()
-    try:
+    with serving(server, fake.over):
         yield fake
-    finally:
-        fake.over.set()
-        server.shutdown()
-        thread.join(timeout=5)
-        server.server_close()

@@ -1,4 +1,4 @@
-"""A web server on this machine that answers by a script and remembers what it was asked."""
+"""Web servers on this machine; one that answers by a script and remembers what it was asked."""
 
 from __future__ import annotations
 
@@ -12,6 +12,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def serving(server: ThreadingHTTPServer, release: threading.Event) -> Iterator[None]:
+    """Let a server answer meanwhile; at the end `release` is set, which its answers may await."""
+    server.daemon_threads = True
+    thread = threading.Thread(target=lambda: server.serve_forever(poll_interval=0.01), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        release.set()
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
 
 
 @dataclass
@@ -65,14 +80,6 @@ def scripted_server() -> Iterator[ScriptedServer]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
     script.address = f"http://127.0.0.1:{server.server_port}/services/s3cr3t"
-    try:
+    with serving(server, script.silence):
         yield script
-    finally:
-        script.silence.set()
-        server.shutdown()
-        server.server_close()
-        thread.join(10)

@@ -35,6 +35,7 @@ from components.guard import GuardLimits
 from components.ingest_videos.ingest import ingest
 from components.parquet import read_table
 from components.sources import VIDEO_SUFFIXES
+from components.telemetry import peak_memory_bytes
 from tests.hostile.kinds import GAVE_FRAMES, KINDS
 from tests.hostile.makers import GOOD_NAME, good
 from tests.hostile.mutants import MUTANTS, make_bases, mutant
@@ -191,8 +192,8 @@ def lost_or_doubled(clips: Sequence[Path], output: Path) -> list[str]:
 def main(arguments: Sequence[str]) -> None:
     source, output = map(Path, arguments)
     run(source, output)
-    whose = {"self": resource.RUSAGE_SELF, "children": resource.RUSAGE_CHILDREN}
-    print(json.dumps({name: resource.getrusage(who).ru_maxrss for name, who in whose.items()}))
+    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss << 10
+    print(json.dumps({"self": peak_memory_bytes(), "children": children}))
 
 
 if __name__ == "__main__":

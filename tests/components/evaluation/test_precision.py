@@ -1,4 +1,4 @@
-"""The precision that ships is float16, unless int8 costs next to nothing."""
+"""The precision that ships is int8 where it costs next to nothing, else float16 where that does."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from components.evaluation.precision import choose_precision
 FASTER = {Precision.FLOAT32: 8.0, Precision.FLOAT16: 8.0, Precision.INT8: 3.0}
 
 
-def accuracies(int8, *, full=(0.95, 0.95)):
+def accuracies(int8, *, full=(0.95, 0.95), half=None):
     """On the calibration side and on the test side."""
-    sides = {Precision.FLOAT32: full, Precision.FLOAT16: full, Precision.INT8: int8}
+    sides = {Precision.FLOAT32: full, Precision.FLOAT16: half or full, Precision.INT8: int8}
     return {
         precision: dict(zip(("calibration", "test"), values, strict=True))
         for precision, values in sides.items()
@@ -55,3 +55,10 @@ def test_int8_that_is_no_faster_does_not_ship():
         "float16",
         "int8 is no faster",
     )
+
+
+@pytest.mark.parametrize(("half", "chosen"), [(0.94, "float16"), (0.93, "float32")])
+def test_float16_that_loses_more_than_a_point_does_not_ship_either(half, chosen):
+    told = choose_precision(accuracies((0.95, 0.5), half=(half, 0.95)), FASTER)
+    assert told[0] == chosen
+    assert ("float16 loses at most 2.0 points" in told[1]) == (chosen == "float32")
