@@ -104,6 +104,7 @@ class OpenVino:
             "PERFORMANCE_HINT": "THROUGHPUT",
             "INFERENCE_PRECISION_HINT": str(precision),
             "INFERENCE_NUM_THREADS": usable_cpus(),  # of the node's, those that a pod may use
+            "ENABLE_CPU_PINNING": False,  # two pods on a node would take the same cores
         }
         compiled = core.compile_model(model, "CPU", hints)
         self._dimension = int(compiled.outputs[0].shape[1])

@@ -1,6 +1,6 @@
-// The secrets: the key that models are signed with (rollcall-signing-key), the address that notices go
-// to (rollcall-webhook), and that of MLflow's database where it has one (mlflow-database). People write
-// them (docs/deployment.md): a template that held them would leave a copy in every deployment.
+// The secrets: the key that models are signed with (rollcall-signing-key), and the address that notices
+// go to (rollcall-webhook). People write them (docs/deployment.md): a template that held them would
+// leave a copy in every deployment.
 
 @description('Where everything is.')
 param location string

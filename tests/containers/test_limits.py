@@ -88,9 +88,9 @@ def test_a_hog_in_the_place_of_a_step_is_killed_and_fails_the_test(
 def test_a_step_whose_row_is_too_small_is_killed_and_fails_the_test(
     run: Run, tmp_path: Path
 ) -> None:
-    done = replay(run, run.call("split_dataset"), tmp_path / "tight", memory=64 * MIB)
+    done = replay(run, run.call("train_model"), tmp_path / "tight", memory=200 * MIB)
     assert (done.measured.exit_code, done.measured.kills) == (KILLED, 1)
-    with pytest.raises(AssertionError, match="needs more than its 64 MiB"):
+    with pytest.raises(AssertionError, match="needs more than its 200 MiB"):
         done.measured.check()
 
 
