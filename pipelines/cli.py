@@ -319,9 +319,7 @@ def cost(
         Path | None,
         typer.Option(help="Price file.", show_default="runs/prices.json, or Rollcall's own"),
     ] = None,
-    host: Annotated[
-        str, typer.Option(help="Of Kubeflow Pipelines.", show_default="ROLLCALL_HOST")
-    ] = "",
+    host: Host = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     simulate: Annotated[
         bool,
