@@ -63,7 +63,6 @@ def training_steps(
         own_options: gives the parameters that `fine_tune` goes by, by name.
         platform: what it is laid out for.
     """
-    place = platform.place
     extract = platform.wrap(extract_frames, "extract_frames")
     embed = platform.wrap(embed_frames, "embed_frames")
     train = platform.wrap(train_model, "train_model")
@@ -152,6 +151,10 @@ def training_steps(
             "regular": Nodes(regular_node_selector),
             "spot": Nodes(spot_node_selector, spot_tolerations),
         }
+
+        def place(task: Any, step: str) -> Any:  # noqa: ANN401 - kfp has no types
+            return platform.place(task, step, settings, pools)
+
         ended = place(
             notify(
                 registry=registry,
@@ -161,15 +164,11 @@ def training_steps(
                 kubeflow_api="" if settings.local else settings.kubeflow_api,
             ),
             "notify",
-            settings,
-            pools,
         )
         with dsl.ExitHandler(ended, name="until-notified"):
             ingested = place(
                 ingest_videos(source=source, workers=workers, roster=roster),
                 "ingest_videos",
-                settings,
-                pools,
             )
             decided = place(
                 decide_retraining(
@@ -196,8 +195,6 @@ def training_steps(
                     **own_options(),
                 ),
                 "decide_retraining",
-                settings,
-                pools,
             )
             # Both loops and what gathers them stand in the one condition: KFP gathers from no other
             # level.
@@ -207,8 +204,6 @@ def training_steps(
                         backbones=backbones, weights=weights, registry=registry, seed=seed
                     ),
                     "export_backbones",
-                    settings,
-                    pools,
                 )
                 with dsl.ParallelFor(
                     ingested.outputs["Output"], name="each-shard", parallelism=settings.parallelism
@@ -225,8 +220,6 @@ def training_steps(
                             crop=crop,
                         ),
                         "extract_frames",
-                        settings,
-                        pools,
                     )
                     embedded = place(
                         embed(
@@ -238,8 +231,6 @@ def training_steps(
                             augment_views=augment_views,
                         ),
                         "embed_frames",
-                        settings,
-                        pools,
                     )
                 split = place(
                     split_dataset(
@@ -253,8 +244,6 @@ def training_steps(
                         pictures="all" if fine_tune else "evaluation",
                     ),
                     "split_dataset",
-                    settings,
-                    pools,
                 )
                 with dsl.ParallelFor(
                     backbones, name="each-backbone", parallelism=settings.parallelism
@@ -271,8 +260,6 @@ def training_steps(
                             target_fpir=target_fpir,
                         ),
                         "train_model",
-                        settings,
-                        pools,
                     )
                     tuned = fine_tune(split, trained) if fine_tune else None
                 behind_heads = (
@@ -299,8 +286,6 @@ def training_steps(
                         **behind_heads,
                     ),
                     "compare_models",
-                    settings,
-                    pools,
                 )
                 registered = place(
                     register_model(
@@ -317,8 +302,6 @@ def training_steps(
                         max_size_mb=gate_max_size_mb,
                     ),
                     "register_model",
-                    settings,
-                    pools,
                 )
                 platform.follow(registered)
 
