@@ -48,7 +48,8 @@ test-kills: $(READY) ## Kill a fine-tuning at 20 moments, and say what that cost
 test-retraining: $(READY) ## Run a schedule here: nothing changed, one new person, one person forgotten
 	@ROLLCALL_TEST_RETRAINING=1 $(BIN)/python -m pytest tests/end_to_end/test_retraining.py
 
-test-backbones: $(READY) ## Build, export, embed and train with all 43 backbones (and write docs/backbones.md)
+test-backbones: $(READY) ## Embed and train with all 43 backbones, small, and at 224 (writes docs/backbones.md)
+	@ROLLCALL_TEST_BACKBONES=1 $(BIN)/python -m pytest -k embeds_and_trains tests/components/test_backbones.py
 	@$(BIN)/python benchmarks/backbones.py --write
 
 bench-train: $(READY) ## Time training against the plain Keras recipe (OPTIONS="--help"); prints one JSON line
