@@ -40,7 +40,8 @@ $(ROBOT)/.ready: requirements/edge.txt
 	@touch $@
 
 test: $(READY) $(ROBOT)/.ready ## Run every test, the end-to-end one included
-	@ROLLCALL_EDGE_PYTHON=$(CURDIR)/$(ROBOT)/bin/python $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	@ROLLCALL_EDGE_PYTHON=$(CURDIR)/$(ROBOT)/bin/python $(BIN)/python -m pytest --numprocesses 2 --dist loadfile \
+		--no-loadscope-reorder # which would keep long files of few tests for the end
 
 test-kills: $(READY) ## Kill a fine-tuning at 20 moments, and say what that cost
 	@ROLLCALL_TEST_KILLS=20 $(BIN)/python -m pytest -s tests/components/fine_tune_model/test_killed.py
@@ -48,7 +49,7 @@ test-kills: $(READY) ## Kill a fine-tuning at 20 moments, and say what that cost
 test-retraining: $(READY) ## Run a schedule here: nothing changed, one new person, one person forgotten
 	@ROLLCALL_TEST_RETRAINING=1 $(BIN)/python -m pytest tests/end_to_end/test_retraining.py
 
-test-backbones: $(READY) ## Embed and train with all 43 backbones, small, and at 224 (writes docs/backbones.md)
+test-backbones: $(READY) ## Embed and train with all 43 backbones: small, then at 224 (and write docs/backbones.md)
 	@ROLLCALL_TEST_BACKBONES=1 $(BIN)/python -m pytest -k embeds_and_trains tests/components/test_backbones.py
 	@$(BIN)/python benchmarks/backbones.py --write
 

@@ -149,7 +149,7 @@ FAMILIES = [
 SMALL = 75
 """Pixels; the fewest that all of them take."""
 TRIED = BACKBONES if "ROLLCALL_TEST_BACKBONES" in os.environ else [*FAMILIES, "EfficientNetLite0"]
-"""`make test-backbones` tries all of them, also at 224."""
+"""`make test-backbones` tries all of them, and at 224, too."""
 
 
 @pytest.fixture(scope="module")
