@@ -8,7 +8,7 @@ import importlib.util
 import logging
 import shutil
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import keras
+    import numpy.typing as npt
 
     from components.export_backbones.reigning import Reigning
 
@@ -166,23 +167,29 @@ def _write_openvino(model: keras.Model, path: Path) -> None:
     """
     import tensorflow as tf  # noqa: PLC0415 - slow
 
-    openvino = load_openvino()
     spec = tf.TensorSpec([None, *PIXELS_SHAPE], tf.uint8, name="pixels")
     trace = tf.function(lambda pixels: model(pixels, training=False), autograph=False)
     function = trace.get_concrete_function(spec)
+    _convert(function, path, model.name)  # lets go of a copy of the weights before the next is made
+    pixels = draw_patterns(FRAME_SIZE, seed=1)[:1]
+    _check(path, pixels, function(tf.constant(pixels)).numpy())
+
+
+def _convert(function: Any, path: Path, name: str) -> None:  # noqa: ANN401 - TensorFlow has no types
+    openvino = load_openvino()
     converted = openvino.convert_model(function)
     # Swish has a gradient of its own, and OpenVINO takes every such operation for an output too.
     wanted = function.outputs[0].name
     results = [result for result in converted.results if wanted in result.output(0).get_names()]
-    converted = openvino.Model(results, converted.get_parameters(), model.name)
+    converted = openvino.Model(results, converted.get_parameters(), name)
     converted.inputs[0].set_names({"pixels"})
     converted.outputs[0].set_names({"features"})
     openvino.save_model(converted, path, compress_to_fp16=False)
 
-    pixels = draw_patterns(FRAME_SIZE, seed=1)[:1]
-    expected = function(tf.constant(pixels)).numpy()
-    compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    features = compiled(pixels)[0]
+
+def _check(path: Path, pixels: npt.NDArray[np.uint8], expected: npt.NDArray[np.float32]) -> None:
+    core = load_openvino().Core()
+    features = core.compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(pixels)[0]
     largest, apart = np.abs(expected).max(), np.abs(features - expected).max()
     if not apart <= 1e-3 * largest:
         raise BackboneError(
