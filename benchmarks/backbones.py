@@ -82,7 +82,7 @@ def measure(name: str) -> dict[str, Any]:
     import keras  # noqa: PLC0415
 
     from components.edge.export import export_float32  # noqa: PLC0415
-    from components.edge.model import EdgeModel, measure_latency  # noqa: PLC0415
+    from components.edge.model import measure_together  # noqa: PLC0415
     from components.embed_frames import engines  # noqa: PLC0415
     from components.export_backbones.export import export_backbones  # noqa: PLC0415
     from components.exported_backbones import KERAS_FILE  # noqa: PLC0415
@@ -114,7 +114,7 @@ def measure(name: str) -> dict[str, Any]:
             raise ValueError(f"the head learnt {learnt:.0%} of {FRAMES} frames")
         backbone = keras.saving.load_model(exported / name / KERAS_FILE, safe_mode=True)
         export_float32(assemble(backbone, head.model), edge_file)
-        latency = measure_latency(EdgeModel(edge_file), frames)
+        latency = measure_together({name: edge_file})[name]
         size = edge_file.stat().st_size
     return {
         "engine": str(chosen),

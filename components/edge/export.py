@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from components.cpus import usable_cpus
-from components.edge.model import OUTPUTS, EdgeModel, Precision, measure_latency
+from components.edge.model import OUTPUTS, EdgeModel, Precision, measure_together
 from components.errors import ContractError
 from components.quiet import quiet
 
@@ -61,7 +61,7 @@ class EdgeFile:
 def export_precisions(
     model: keras.Model, directory: Path, representative: Images, compared: Images
 ) -> dict[Precision, EdgeFile]:
-    """Write `model` as <precision>.tflite into `directory`, check each file, and time it.
+    """Write `model` as <precision>.tflite into `directory`, check each file, and time them.
 
     Args:
         model: uint8 RGB images in, `person` and `role` out, with a part named HEAD.
@@ -78,19 +78,24 @@ def export_precisions(
     if not len(representative) or not len(compared):
         raise ContractError("there is no sample frame to quantise and to check the edge model on")
     expected: Probabilities = model.predict(compared, batch_size=8, verbose=0)
-    full = directory / f"{Precision.FLOAT32}.tflite"
+    paths = {precision: directory / f"{precision}.tflite" for precision in Precision}
+    full, half, small = paths.values()
     export_float32(model, full)
-    files = {Precision.FLOAT32: check(full, Precision.FLOAT32, expected, compared)}
-    half = directory / f"{Precision.FLOAT16}.tflite"
+    found = {Precision.FLOAT32: check(full, Precision.FLOAT32, expected, compared)}
     _write_float16(full, half)
-    files[Precision.FLOAT16] = check(half, Precision.FLOAT16, expected, compared)
-    small = directory / f"{Precision.INT8}.tflite"
+    found[Precision.FLOAT16] = check(half, Precision.FLOAT16, expected, compared)
     try:
         _write_int8(full, small, f"^{model.name}[^/]*/(?!{HEAD})", representative)
-        files[Precision.INT8] = check(small, Precision.INT8, expected, compared)
+        found[Precision.INT8] = check(small, Precision.INT8, expected, compared)
     except (ContractError, RuntimeError, ValueError) as error:
         log.warning("there is no int8 model: %s", error)
-    return files
+    latencies = measure_together({precision: paths[precision] for precision in found})
+    return {
+        each: EdgeFile(
+            paths[each], paths[each].stat().st_size, latencies[each], difference, len(compared)
+        )
+        for each, difference in found.items()
+    }
 
 
 def export_float32(model: keras.Model, path: Path) -> None:
@@ -128,8 +133,11 @@ def _convert(model: keras.Model) -> bytes:
     return converted
 
 
-def check(path: Path, precision: Precision, expected: Probabilities, images: Images) -> EdgeFile:
-    """Run an edge model on real frames, hold it against what the Keras model says, and time it.
+def check(path: Path, precision: Precision, expected: Probabilities, images: Images) -> float:
+    """Run an edge model on real frames, and hold it against what the Keras model says.
+
+    Returns:
+        The largest difference of a probability.
 
     Raises:
         ContractError: it says something else than probabilities, or in float32 other ones than
@@ -148,8 +156,7 @@ def check(path: Path, precision: Precision, expected: Probabilities, images: Ima
             f"the edge model's probabilities differ by {difference:.2g} from the Keras model's on "
             f"{len(images)} frames; at most {LARGEST_DIFFERENCE} is allowed"
         )
-    latency = measure_latency(edge, images)
-    return EdgeFile(path, path.stat().st_size, latency, difference, len(images))
+    return difference
 
 
 def _write_float16(full: Path, path: Path) -> None:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     Outputs = dict[str, npt.NDArray[np.float32]]
 
 LATENCY_RUNS: Final = 100
-LATENCY_SECONDS: Final = 10.0
 WARM_UP_RUNS: Final = 3
 TURNS: Final = 4
 SECONDS_A_TURN: Final = 1.0
@@ -83,11 +82,6 @@ class EdgeModel:
         return int(self._run.get_output_details()[output]["shape"][-1])
 
 
-def measure_latency(edge: EdgeModel, images: Images) -> dict[str, float]:
-    """Milliseconds of one image: p50 and p99 of at most LATENCY_RUNS in LATENCY_SECONDS."""
-    return percentiles_ms(_time(edge, images, LATENCY_RUNS, LATENCY_SECONDS))
-
-
 def measure_together(models: Mapping[str, Path]) -> dict[str, dict[str, float]]:
     """Measure models against each other: in turns, so that whatever else runs disturbs all alike.
 
@@ -105,7 +99,7 @@ def measure_together(models: Mapping[str, Path]) -> dict[str, dict[str, float]]:
     for _ in range(TURNS):
         for name, path in models.items():
             edge = EdgeModel(path)
-            times[name] += _time(edge, image[None], LATENCY_RUNS // TURNS, SECONDS_A_TURN)
+            times[name] += _time(edge, image)
     return {name: percentiles_ms(taken) for name, taken in times.items()}
 
 
@@ -115,15 +109,15 @@ def percentiles_ms(seconds: list[float]) -> dict[str, float]:
     return {"p50": round(float(p50), 3), "p99": round(float(p99), 3)}
 
 
-def _time(edge: EdgeModel, images: Images, runs: int, seconds: float) -> list[float]:
-    """Seconds of each of up to `runs` images [n, ...], one after the other."""
+def _time(edge: EdgeModel, image: Images) -> list[float]:
+    """Seconds of a model, one image after the other, in one of its turns."""
     for _ in range(WARM_UP_RUNS):
-        edge(images[0])
+        edge(image)
     started, times = time.perf_counter(), []
-    for run in range(runs):
+    for _ in range(LATENCY_RUNS // TURNS):
         begin = time.perf_counter()
-        edge(images[run % len(images)])
+        edge(image)
         times.append(time.perf_counter() - begin)
-        if time.perf_counter() - started > seconds:
+        if time.perf_counter() - started > SECONDS_A_TURN:
             break
     return times
