@@ -48,30 +48,6 @@ float32 edge model on one thread. All took {minutes} minutes, and the largest pr
 """
 
 
-def pictures() -> np.ndarray:
-    """Frames of PEOPLE synthetic people, one after another, uint8 RGB [FRAMES, 224, 224, 3]."""
-    from components.model_directory import FRAME_SIZE, Role  # noqa: PLC0415
-    from components.synthesize_cohort.clip import render_clip  # noqa: PLC0415
-    from components.synthesize_cohort.identity import draw_identity  # noqa: PLC0415
-    from components.synthesize_cohort.people import people_of  # noqa: PLC0415
-    from components.synthesize_cohort.session import draw_session  # noqa: PLC0415
-
-    count = FRAMES // PEOPLE
-    return np.stack(
-        [
-            frame
-            for person in people_of(SEED, {Role.STUDENT: PEOPLE})
-            for frame in render_clip(
-                draw_identity(person.generator()),
-                draw_session(person.session_generator(0)),
-                frames=count,
-                fps=1,
-                size=FRAME_SIZE,
-            )
-        ]
-    )
-
-
 def measure(name: str) -> dict[str, Any]:
     """Try one backbone in this process.
 
@@ -86,11 +62,12 @@ def measure(name: str) -> dict[str, Any]:
     from components.embed_frames import engines  # noqa: PLC0415
     from components.export_backbones.export import export_backbones  # noqa: PLC0415
     from components.exported_backbones import KERAS_FILE  # noqa: PLC0415
-    from components.model_directory import Classes  # noqa: PLC0415
+    from components.model_directory import FRAME_SIZE, Classes  # noqa: PLC0415
+    from components.synthesize_cohort.clip import render_people  # noqa: PLC0415
     from components.train_model.assemble import assemble  # noqa: PLC0415
     from components.train_model.heads import Rows, train_head  # noqa: PLC0415
 
-    frames = pictures()
+    frames = render_people(PEOPLE, frames=FRAMES // PEOPLE, size=FRAME_SIZE, seed=SEED)
     person = np.repeat(np.arange(PEOPLE, dtype=np.int32), FRAMES // PEOPLE)
     role = person % 2
     with tempfile.TemporaryDirectory(prefix="rollcall-backbone-") as scratch:

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from components.model_directory import Role
 from components.synthesize_cohort.backdrop import make_backdrop
 from components.synthesize_cohort.camera import Sensor
 from components.synthesize_cohort.figure import make_figure
 from components.synthesize_cohort.floats import floats
+from components.synthesize_cohort.identity import draw_identity
 from components.synthesize_cohort.motion import poses
+from components.synthesize_cohort.people import people_of
 from components.synthesize_cohort.render import Renderer
+from components.synthesize_cohort.session import draw_session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,3 +60,24 @@ def render_clip(
         )
         travel = (fps * (after[0] - before[0]), fps * (after[1] - before[1]))
         yield sensor.expose(renderer.draw(here), behind, travel)
+
+
+def render_people(people: int, *, frames: int, size: int, seed: int = 0) -> npt.NDArray[np.uint8]:
+    """Render some frames, a second apart, of a session of each of so many people.
+
+    Returns:
+        (people * frames, size, size, 3) sRGB, one person after another.
+    """
+    return np.stack(
+        [
+            frame
+            for person in people_of(seed, {Role.STUDENT: people})
+            for frame in render_clip(
+                draw_identity(person.generator()),
+                draw_session(person.session_generator(0)),
+                frames=frames,
+                fps=1,
+                size=size,
+            )
+        ]
+    )

@@ -29,11 +29,8 @@ from components.backbones import (
     find_weights,
 )
 from components.errors import BackboneError
-from components.model_directory import FRAME_SIZE, Role
-from components.synthesize_cohort.clip import render_clip
-from components.synthesize_cohort.identity import draw_identity
-from components.synthesize_cohort.people import people_of
-from components.synthesize_cohort.session import draw_session
+from components.model_directory import FRAME_SIZE
+from components.synthesize_cohort.clip import render_people
 from components.train_model.lda import fit_lda
 from tests.photographs import crops
 
@@ -155,19 +152,7 @@ TRIED = BACKBONES if "ROLLCALL_TEST_BACKBONES" in os.environ else [*FAMILIES, "E
 @pytest.fixture(scope="module")
 def heads():
     """Two frames of each of three synthetic people, what random weights are made to cope with."""
-    return np.stack(
-        [
-            frame
-            for person in people_of(0, {Role.STUDENT: 3})
-            for frame in render_clip(
-                draw_identity(person.generator()),
-                draw_session(person.session_generator(0)),
-                frames=2,
-                fps=1,
-                size=SMALL,
-            )
-        ]
-    )
+    return render_people(3, frames=2, size=SMALL)
 
 
 @pytest.mark.parametrize("name", TRIED)

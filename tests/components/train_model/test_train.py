@@ -190,6 +190,10 @@ def test_the_float32_model_agrees_with_the_keras_model_on_every_frame(loaded, fr
     assert max(differences(edge, loaded, frames)) < 1e-4
 
 
+def test_each_precision_says_on_how_many_frames_it_was_checked(frames, precisions):
+    assert {file.frames for file in precisions.values()} == {len(frames)}
+
+
 def test_each_precision_is_smaller_than_the_one_before(precisions):
     assert list(precisions) == list(Precision)
     sizes = [file.path.stat().st_size for file in precisions.values()]
