@@ -190,7 +190,7 @@ def train_model(
     read = train.read_dataset(Path(dataset), name, dimension)
     head = train._train_head(read, read.split, recipe)  # noqa: SLF001
     backbone = keras.saving.load_model(Path(exported) / name / KERAS_FILE, safe_mode=True)
-    train.assemble(backbone, head.model).save(f"{output}.keras")
+    train.assemble(backbone, train.build_head(head)).save(f"{output}.keras")
     test = read.split == Split.TEST
     right = head.predict(read.features[test])["person"].argmax(axis=1) == read.person[test]
     return {"accuracy": float(right.mean()), "test_frames": len(right)}

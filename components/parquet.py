@@ -10,10 +10,14 @@ import pyarrow.parquet as pq
 
 from components.artifacts import atomic_file
 from components.errors import ContractError
+from components.lean_imports import left_out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+with left_out("pandas"):  # PyArrow looks for it with the first array, once; it takes 0.2 s
+    pa.array([0])
 
 
 @contextlib.contextmanager

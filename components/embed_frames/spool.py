@@ -12,6 +12,7 @@ import hashlib
 import heapq
 import itertools
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -20,6 +21,7 @@ import numpy as np
 import pyarrow as pa
 
 from components.contracts import FRAME_INDEX, FRAMES
+from components.cpus import usable_cpus
 from components.errors import ContractError
 from components.model_directory import FRAME_SIZE
 
@@ -45,6 +47,7 @@ class Block:
     Attributes:
         index: a table of FRAME_INDEX, one row a frame.
         clips: first and last + 1 row of each clip, none longer than CHUNK_FRAMES: row groups.
+        spool: their pixels.
     """
 
     index: pa.Table
@@ -52,19 +55,24 @@ class Block:
     spool: IO[bytes]
 
     def chunks(self) -> Iterator[tuple[list[tuple[int, int]], NDArray[np.uint8]]]:
-        """Yield the clips of a chunk and their pixels, uint8 [N, 224, 224, 3] RGB."""
+        """Yield the clips of a chunk and their pixels, uint8 [N, 224, 224, 3] RGB.
+
+        The pixels are overwritten when the next chunk is asked for: memory that is new every time
+        costs more than reading into it.
+        """
+        buffer = np.empty((CHUNK_FRAMES, FRAME_SIZE, FRAME_SIZE, 3), np.uint8)
         chunk: list[tuple[int, int]] = []
         for clip in self.clips:
             if chunk and clip[1] - chunk[0][0] > CHUNK_FRAMES:
-                yield chunk, self._pixels(chunk[0][0], chunk[-1][1])
+                yield chunk, self._read(chunk[0][0], chunk[-1][1], buffer)
                 chunk = []
             chunk.append(clip)
         if chunk:
-            yield chunk, self._pixels(chunk[0][0], chunk[-1][1])
+            yield chunk, self._read(chunk[0][0], chunk[-1][1], buffer)
 
-    def _pixels(self, start: int, stop: int) -> NDArray[np.uint8]:
+    def _read(self, start: int, stop: int, buffer: NDArray[np.uint8]) -> NDArray[np.uint8]:
         self.spool.seek(start * _FRAME_BYTES)
-        pixels = np.empty((stop - start, FRAME_SIZE, FRAME_SIZE, 3), np.uint8)
+        pixels = buffer[: stop - start]
         if self.spool.readinto(pixels.data) != pixels.nbytes:  # type: ignore[attr-defined]
             raise OSError("the spool of decoded frames is shorter than what was written")
         return pixels
@@ -105,8 +113,11 @@ def spool_frames(file: pq.ParquetFile, samples: Samples) -> Iterator[Block]:
         ContractError: a frame is no 224 x 224 picture, a clip's rows are apart or out of order.
     """
     order = _Order()
-    # Beside nothing of the run, and without a name: it is gone with the process, however that ends.
-    with tempfile.TemporaryFile(prefix="rollcall-frames-") as spool:
+    with (
+        # Beside nothing of the run, and without a name: gone with the process, however that ends.
+        tempfile.TemporaryFile(prefix="rollcall-frames-") as spool,
+        ThreadPoolExecutor(usable_cpus()) as decoders,
+    ):
         batches: list[pa.RecordBatch] = []
         rows = total = 0
         for batch in file.iter_batches(batch_size=BATCH_FRAMES):
@@ -116,7 +127,8 @@ def spool_frames(file: pq.ParquetFile, samples: Samples) -> Iterator[Block]:
                 spool.seek(0)
             order.check(batch)
             samples.offer(batch, total)
-            _decode(batch, spool)
+            for pixels in decoders.map(_decode, batch["jpeg"], batch["clip_id"], batch["index"]):
+                spool.write(pixels.data)
             batches.append(batch.select(FRAME_INDEX.names))
             rows, total = rows + len(batch), total + len(batch)
         if batches:
@@ -139,16 +151,14 @@ def _clips(clip_ids: pa.ChunkedArray) -> list[tuple[int, int]]:
     ]
 
 
-def _decode(batch: pa.RecordBatch, spool: IO[bytes]) -> None:
-    for row, jpeg in enumerate(batch["jpeg"]):
-        data = np.frombuffer(jpeg.as_buffer(), np.uint8)
-        pixels: Any = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if len(data) else None
-        if pixels is None or pixels.shape != (FRAME_SIZE, FRAME_SIZE, 3):
-            raise ContractError(
-                f"frame {batch['index'][row]} of clip {batch['clip_id'][row]} is no JPEG of "
-                f"{FRAME_SIZE} x {FRAME_SIZE}"
-            )
-        spool.write(pixels.data)
+def _decode(jpeg: pa.BinaryScalar, clip_id: pa.StringScalar, index: pa.Int32Scalar) -> Any:  # noqa: ANN401 - an array of OpenCV's
+    data = np.frombuffer(jpeg.as_buffer(), np.uint8)
+    pixels: Any = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if len(data) else None
+    if pixels is None or pixels.shape != (FRAME_SIZE, FRAME_SIZE, 3):
+        raise ContractError(
+            f"frame {index} of clip {clip_id} is no JPEG of {FRAME_SIZE} x {FRAME_SIZE}"
+        )
+    return pixels
 
 
 class _Order:

@@ -1,10 +1,7 @@
 """The head: standardised features in, a probability for each person and each role out.
 
 It starts from shrinkage LDA with a temperature chosen on the calibration frames, then trains for a
-few epochs, and keeps the weights with the best calibration loss, the start included. The role is
-computed from the people by a Dense layer that is not trained: the mean probability of the role's
-people, normalised. All roles start with equal odds then, however many people have them, so that a
-face which is like nobody's is no student's merely because most people are students.
+few epochs, and keeps the weights with the best calibration loss, the start included.
 """
 
 from __future__ import annotations
@@ -12,15 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 
 from components.memory import rows_that_fit
 from components.train_model.curves import Curves
+from components.train_model.layer import Layer
 from components.train_model.lda import CHUNK_ROWS, fit_lda
 from components.train_model.seeds import generator_for
 from components.train_model.temperature import choose_temperature
-from components.train_model.trainer import LABEL_SMOOTHING, Trainer, head_layers
+from components.train_model.trainer import LABEL_SMOOTHING, Trainer
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -43,11 +40,10 @@ As many of a clip's frames count as independent where LDA chooses its shrinkage.
 
 @dataclass(frozen=True)
 class Rows:
-    """Some rows of a dataset: features [n, D], person and role labels [n], from so many clips."""
+    """Some rows of a dataset: features [n, D], who they are of [n], from so many clips."""
 
     features: npt.NDArray[np.float16] | Picked
     person: npt.NDArray[np.int32]
-    role: npt.NDArray[np.int32]
     clips: int
 
     def __len__(self) -> int:
@@ -60,7 +56,9 @@ class Head:
     """A trained head and how it came about.
 
     Attributes:
-        model: features as the backbone gives them in, `person` and `role` out.
+        standardisation: what becomes of features first.
+        weights: [D, K] and bias [K] of its layer.
+        classes: the meaning of its outputs.
         curves: of its training.
         shrinkage: of the covariance it started from.
         temperature: what its logits are divided by. Training went on behind the division, so that
@@ -69,7 +67,9 @@ class Head:
         chunk: rows that it passes over at once.
     """
 
-    model: keras.Model
+    standardisation: Standardisation
+    weights: Weights
+    classes: Classes
     curves: Curves
     shrinkage: float
     temperature: float
@@ -77,17 +77,16 @@ class Head:
     chunk: int = CHUNK_ROWS
 
     def predict(self, features: npt.NDArray[np.float16] | Picked) -> Predictions:
-        """Probabilities `person` [n, people] and `role` [n, roles]."""
-        result = {
-            name: np.empty((len(features), output.shape[-1]), np.float32)
-            for name, output in self.model.output.items()
-        }
+        """Probabilities `person` [n, people] and `role` [n, roles] of features [n, D]."""
+        layer, (weights, bias) = Layer(self.classes), self.weights
+        person = np.empty((len(features), len(self.classes.people)), np.float32)
+        role = np.zeros((len(features), len(self.classes.roles)), np.float32)
         for start in range(0, len(features), self.chunk):
             rows = slice(start, start + self.chunk)
-            # Called as it is: tracing it would take longer than what it computes.
-            for name, values in self.model(features[rows].astype(np.float32)).items():
-                result[name][rows] = values
-        return result
+            standard = self.standardisation.apply(features[rows]).astype(np.float32)
+            said = layer.outputs(standard @ weights + bias)
+            person[rows], role[rows, layer.roles] = np.exp(said.person), np.exp(said.role)
+        return {"person": person, "role": role}
 
 
 def train_head(
@@ -136,20 +135,16 @@ def train_head(
             best, best_weights = epoch, trainer.weights
         elif epoch - best >= PATIENCE:
             break
-    model = build_head(start.standardisation, best_weights, classes)
-    return Head(model, curves, start.shrinkage, temperature, best, chunk)
-
-
-def build_head(standardisation: Standardisation, weights: Weights, classes: Classes) -> keras.Model:
-    """Make the head that standardises features and takes softmax(features @ weights + bias)."""
-    features = keras.Input((len(standardisation.mean),), name="features")
-    unit = keras.layers.UnitNormalization(name="unit_length")(features)
-    standard = keras.layers.Normalization(
-        mean=standardisation.mean, variance=standardisation.scale**2, name="standardise"
-    )(unit)
-    model = keras.Model(features, head_layers(classes, standard), name="head")
-    model.get_layer("logits").set_weights(weights)
-    return model
+    return Head(
+        start.standardisation,
+        best_weights,
+        classes,
+        curves,
+        start.shrinkage,
+        temperature,
+        best,
+        chunk,
+    )
 
 
 def _rows_at_once(dimension: int, people: int) -> tuple[int, int]:

@@ -24,7 +24,7 @@ from components.model_directory import (
 )
 from components.shipped_model import Deployment, ship
 from components.telemetry import step
-from components.train_model.assemble import assemble
+from components.train_model.assemble import assemble, build_head
 from components.train_model.control import negative_control
 from components.train_model.dataset import Dataset, Picked, read_dataset
 from components.train_model.heads import Head, Rows, train_head
@@ -114,7 +114,7 @@ def _train(
     progress.advance()
     backbone = keras.saving.load_model(exported / name / KERAS_FILE, safe_mode=True)
     shipped = ship(
-        assemble(backbone, head.model),
+        assemble(backbone, build_head(head)),
         dataset_path,
         dataset.classes,
         Deployment(recipe.crop, recipe.frames_per_second, recipe.target_fpir),
@@ -192,4 +192,4 @@ def _rows(dataset: Dataset, mask: npt.NDArray[np.bool_], *, with_views: bool = F
         own = np.flatnonzero(known[dataset.view_of])
         rows = np.concatenate([frames, len(known) + own])
         frames = np.concatenate([frames, dataset.view_of[own]])
-    return Rows(Picked(dataset.features, rows), dataset.person[frames], dataset.role[frames], clips)
+    return Rows(Picked(dataset.features, rows), dataset.person[frames], clips)
