@@ -40,6 +40,7 @@ $(ROBOT)/.ready: requirements/edge.txt
 	@touch $@
 
 test: $(READY) $(ROBOT)/.ready ## Run every test, the end-to-end one included
+	@$(BIN)/python -m pytest tests/components/export_backbones
 	@ROLLCALL_EDGE_PYTHON=$(CURDIR)/$(ROBOT)/bin/python $(BIN)/python -m pytest --numprocesses 2 --dist loadfile \
 		--no-loadscope-reorder # which would keep long files of few tests for the end
 
@@ -50,7 +51,7 @@ test-retraining: $(READY) ## Run a schedule here: nothing changed, one new perso
 	@ROLLCALL_TEST_RETRAINING=1 $(BIN)/python -m pytest tests/end_to_end/test_retraining.py
 
 test-backbones: $(READY) ## Embed and train with all 43 backbones: small, then at 224 (and write docs/backbones.md)
-	@ROLLCALL_TEST_BACKBONES=1 $(BIN)/python -m pytest -k embeds_and_trains tests/components/test_backbones.py
+	@ROLLCALL_TEST_BACKBONES=1 $(BIN)/python -m pytest -k random_weights tests/components/test_backbones.py
 	@$(BIN)/python benchmarks/backbones.py --write
 
 bench-train: $(READY) ## Time training against the plain Keras recipe (OPTIONS="--help"); prints one JSON line

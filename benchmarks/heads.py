@@ -32,7 +32,6 @@ from unittest.mock import patch
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # this tree's, wherever it is run from
 
-import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import pyarrow.parquet as pq  # noqa: E402
 
@@ -45,7 +44,6 @@ from components.train_model.heads import (  # noqa: E402
     BATCH_SIZE,
     Head,
     Rows,
-    build_head,
     train_head,
 )
 from components.train_model.lda import fit_lda  # noqa: E402
@@ -97,8 +95,7 @@ def rows_of(dataset: Dataset, mask: np.ndarray) -> Rows:
     """Rows of people that are trained on."""
     known = np.flatnonzero(mask & (dataset.person != STRANGER))
     clips = len(np.unique(dataset.clip_id[known]))
-    features = Picked(dataset.features, known)
-    return Rows(features, dataset.person[known], dataset.role[known], clips)
+    return Rows(Picked(dataset.features, known), dataset.person[known], clips)
 
 
 def training_rows(dataset: Dataset, *, uneven: bool) -> Rows:
@@ -120,21 +117,24 @@ def trained(dataset: Dataset, train: Rows, epochs: int, seed: int) -> Head:
 def random_start(dataset: Dataset, train: Rows, epochs: int, seed: int) -> Head:
     """The usual recipe, on the same standardised features."""
     start = fit_lda(train.features, train.person, len(dataset.classes.people), len(train))
-    glorot = np.asarray(keras.initializers.GlorotUniform(seed)(start.weights.shape))
-    started = Trainer(start.standardisation, dataset.classes, [glorot, np.zeros_like(start.bias)])
+    limit = np.sqrt(6 / sum(start.weights.shape))
+    drawn = np.random.default_rng(seed).uniform(-limit, limit, start.weights.shape)
+    glorot = drawn.astype(np.float32)
+    started = Trainer(
+        start.standardisation, dataset.classes, [glorot, np.zeros(len(start.bias), np.float32)]
+    )
     generator = generator_for(seed, "", "random start")
     for _ in range(epochs):
         started.epoch(train, BATCH_SIZE, generator)
-    model = build_head(start.standardisation, started.weights, dataset.classes)
-    return Head(model, Curves(), 0.0, 1.0, epochs)
+    found = (start.standardisation, started.weights, dataset.classes, Curves())
+    return Head(*found, shrinkage=0.0, temperature=1.0, best_epoch=epochs)
 
 
 def soup(heads: list[Head]) -> Head:
     """The mean of their weights (Wortsman et al., Model soups, ICML 2022)."""
-    model = keras.models.clone_model(heads[0].model)
-    members = (head.model.get_weights() for head in heads)
-    model.set_weights([np.mean(each, axis=0) for each in zip(*members, strict=True)])
-    return replace(heads[0], model=model)
+    members = (head.weights for head in heads)
+    weights = [np.mean(each, axis=0) for each in zip(*members, strict=True)]
+    return replace(heads[0], weights=weights)
 
 
 def score(dataset: Dataset, head: Head) -> dict[str, float]:
@@ -174,9 +174,9 @@ def view_rows(dataset: Dataset, views: Iterable[int], *, frames: bool = True) ->
     train = np.flatnonzero(dataset.split == Split.TRAIN)
     first = len(dataset.person) + np.arange(len(train)) * (len(dataset.view_of) // len(train))
     parts = [*([train] if frames else []), *(first + view for view in views)]
-    person, role = (np.tile(of[train], len(parts)) for of in (dataset.person, dataset.role))
+    person = np.tile(dataset.person[train], len(parts))
     clips = len(np.unique(dataset.clip_id[train]))
-    return Rows(Picked(dataset.features, np.concatenate(parts)), person, role, clips)
+    return Rows(Picked(dataset.features, np.concatenate(parts)), person, clips)
 
 
 def compare_views(dataset: Dataset, epochs: int, seeds: int, most: int) -> dict[str, Any]:
@@ -215,7 +215,6 @@ def _seeds(
     with ExitStack() as stack:
         for where, name, value in patches:
             stack.enter_context(patch.object(where, name, value))
-        trainer.compiled.cache_clear()
         return [make(*of, seed) for seed in range(seeds)]
 
 

@@ -12,7 +12,8 @@ in the DAG. Both have the same weights of the backbone and are scored on the sam
 the recipe has, too (`train_head`): a head trained, scored on the test frames and joined to its
 backbone. In `ratio_whole` train_model does all that it does: a second training that shows the leak
 of a random split, intervals, the edge models, their scores and their latency. `ratio_converted` is
-`ratio` with the backbone exported already.
+`ratio` with the backbone exported already. `cpu_seconds` (of the first round) say whether somebody
+was kept waiting: where all goes well, they come near the seconds times the processors.
 
 Prints one JSON line; progress goes to stderr. The frames are made once and kept in build/bench.
 """
@@ -35,7 +36,6 @@ from components.backbones import Weights, build_backbone, find_backbone
 from components.contracts import FRAMES, FRAMES_FILE, INDEX, INDEX_FILE, Split
 from components.cpus import usable_cpus
 from components.exported_backbones import KERAS_FILE, read_exported
-from components.lean_keras import load_keras
 from components.model_directory import FRAME_SIZE
 from components.parquet import open_table, read_table
 from components.telemetry import peak_memory_bytes
@@ -175,9 +175,6 @@ def train_model(
     name: str, dataset: str, exported: str, epochs: int, output: str, *, whole: bool
 ) -> dict[str, float]:
     """The step, or of it what the recipe has, too: a model from pixels to people, and its score."""
-    load_keras()
-    import keras  # noqa: PLC0415
-
     from components.train_model import train  # noqa: PLC0415
 
     recipe = train.Recipe(name, epochs, SEED, "face", float(FRAMES_PER_SECOND), 0.01)
@@ -189,8 +186,7 @@ def train_model(
     dimension = read_exported(Path(exported))[name].dimension or 0
     read = train.read_dataset(Path(dataset), name, dimension)
     head = train._train_head(read, read.split, recipe)  # noqa: SLF001
-    backbone = keras.saving.load_model(Path(exported) / name / KERAS_FILE, safe_mode=True)
-    train.assemble(backbone, train.build_head(head)).save(f"{output}.keras")
+    train.join(Path(exported) / name / KERAS_FILE, head)
     test = read.split == Split.TEST
     right = head.predict(read.features[test])["person"].argmax(axis=1) == read.person[test]
     return {"accuracy": float(right.mean()), "test_frames": len(right)}
@@ -228,7 +224,8 @@ def run_child(told: str) -> None:
     name, arguments, more = json.loads(told)
     answer = CHILDREN[name](*arguments, **more) or {}
     print()  # whatever was printed before
-    print(json.dumps({**answer, "peak_memory_bytes": peak_memory_bytes()}))
+    used = {"cpu_seconds": time.process_time(), "peak_memory_bytes": peak_memory_bytes()}
+    print(json.dumps({**answer, **used}))
 
 
 def run_ours(source: Path, work: Path, name: str, weights: str, epochs: int) -> dict[str, Any]:
@@ -282,6 +279,7 @@ def _summary(
     ours, plain = before + phases["train_head"], recipes["recipe"]["seconds"]
     seconds = {"ours": ours, **{recipe: run["seconds"] for recipe, run in recipes.items()}}
     scored = {"ours": rounds[0]["train_head"], **recipes}
+    measured = {**rounds[0], **recipes}
     peaks = {
         phase: max(each[phase]["peak_memory_bytes"] for each in rounds) for phase in rounds[0]
     } | {recipe: run["peak_memory_bytes"] for recipe, run in recipes.items()}
@@ -298,6 +296,7 @@ def _summary(
         "slowest_round": {
             phase: round(max(each[phase]["seconds"] for each in rounds), 1) for phase in phases
         },
+        "cpu_seconds": {step: round(run["cpu_seconds"], 1) for step, run in measured.items()},
         "peak_memory_mb": {step: round(peak / 1e6) for step, peak in peaks.items()},
     }
 

@@ -20,7 +20,9 @@ import numpy as np
 
 from components import efficientnet_lite
 from components.errors import BackboneError
+from components.lean_keras import KerasBackend
 from components.model_directory import FRAME_SIZE
+from components.openvino_graph import compute, trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -386,9 +388,26 @@ def _settle(model: keras.Model, seed: int) -> None:
     before = [layer.momentum for layer in layers]
     for layer in layers:
         layer.momentum = 0.0  # what it has seen last, and nothing of what it started with
-    model(draw_patterns(model.input_shape[1], seed), training=True)
+    patterns = draw_patterns(model.input_shape[1], seed)
+    if keras.backend.backend() == KerasBackend.OPENVINO:
+        _train_on_openvino(model, patterns)
+    else:
+        model(patterns, training=True)
     for layer, momentum in zip(layers, before, strict=True):
         layer.momentum = momentum
+
+
+def _train_on_openvino(model: keras.Model, pixels: NDArray[np.uint8]) -> None:
+    """What calling `model` in training mode does: Keras would compute each value from the start."""
+
+    def train(pixels: Any) -> Any:  # noqa: ANN401 - Keras tensors
+        states = model.trainable_variables, model.non_trainable_variables
+        values = [[variable.value for variable in state] for state in states]
+        return model.stateless_call(*values, pixels, training=True)[1]
+
+    values = compute(trace(train, pixels.shape[1]), pixels)
+    for variable, value in zip(model.non_trainable_variables, values, strict=True):
+        variable.assign(value)
 
 
 def draw_patterns(size: int, seed: int) -> NDArray[np.uint8]:
@@ -397,13 +416,13 @@ def draw_patterns(size: int, seed: int) -> NDArray[np.uint8]:
     It has more contrast than pictures have, as squeeze-and-excitation amplifies without end what is
     stronger than what its batch normalisations were settled on.
     """
-    import keras  # noqa: PLC0415
+    import cv2  # noqa: PLC0415 - not in every image that reads the table
 
     generator = np.random.default_rng(seed)
     total = np.full((PATTERNS, size, size, 3), 128.0, np.float32)
     for cells in 2 ** np.arange(1, 8):
         noise = generator.normal(0, 120 / (cells / 2) ** 0.5, (PATTERNS, cells, cells, 3))
-        total += np.asarray(keras.ops.image.resize(noise, (size, size), interpolation="bicubic"))
+        total += [cv2.resize(each, (size, size), interpolation=cv2.INTER_CUBIC) for each in noise]
     return np.clip(total, 0, 255).astype(np.uint8)
 
 
@@ -432,5 +451,5 @@ def _preprocess(pixels: Any, preprocessing: Preprocessing) -> Any:  # noqa: ANN4
         scale = [1 / (255 * d) for d in deviation]
         offset = [-m / d for m, d in zip(mean, deviation, strict=True)]
         return keras.layers.Rescaling(scale, offset)(pixels)
-    blue_first = keras.ops.flip(pixels, axis=-1)
+    blue_first = keras.ops.take(pixels, [2, 1, 0], axis=-1)  # flipping them is slow in OpenVINO
     return keras.layers.Rescaling(1.0, [-103.939, -116.779, -123.68])(blue_first)

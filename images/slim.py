@@ -24,11 +24,12 @@ NEEDLESS: Final = {
     "openvino/libs/cache.json": "for a GPU",
     "openvino/libs/libopenvino_intel_gpu_plugin.so": "for a GPU",
     "openvino/libs/libopenvino_intel_npu_plugin.so": "for an NPU",
-    "openvino/libs/libopenvino_gguf_frontend.so.*": "models come from TensorFlow and TFLite",
+    "openvino/libs/libopenvino_gguf_frontend.so.*": "models come from Keras and TFLite",
     "openvino/libs/libopenvino_jax_frontend.so.*": "the same",
     "openvino/libs/libopenvino_onnx_frontend.so.*": "the same",
     "openvino/libs/libopenvino_paddle_frontend.so.*": "the same",
     "openvino/libs/libopenvino_pytorch_frontend.so.*": "the same",
+    "openvino/libs/libopenvino_tensorflow_frontend.so.*": "the same",
     "pyarrow/*flight*": "no step speaks Arrow Flight",
 }
 """Pattern below site-packages -> why it is not needed."""

@@ -26,6 +26,7 @@ from components.contracts import (
     views_schema,
 )
 from components.embed_frames import engines
+from components.embed_frames.ahead import work_ahead
 from components.embed_frames.spool import Block, Samples, spool_frames
 from components.embed_frames.views import make_views
 from components.errors import BackboneError, ContractError
@@ -211,18 +212,25 @@ def _embed(
     progress: Progress,
 ) -> None:
     engine = engines.load(row.engine, row.precision, directory)
+
+    def infer(chunk: tuple[list[tuple[int, int]], NDArray[np.uint8]]) -> list[pa.Table]:
+        clips, pixels = chunk
+        start = time.perf_counter()
+        features = engine.infer(pixels)
+        row.seconds += time.perf_counter() - start
+        keys = block.index.slice(clips[0][0], len(pixels)).select(["clip_id", "index"])
+        tables = [_features_table(keys, features, writers[0].schema)]
+        if row.views:
+            schema = writers[1].schema
+            tables.append(_views_table(engine, pixels, keys, row.views, seed, schema))
+        return tables
+
     try:
-        for clips, pixels in block.chunks():
-            start = time.perf_counter()
-            features = engine.infer(pixels)
-            row.seconds += time.perf_counter() - start
+        for (clips, pixels), tables in work_ahead(infer, block.chunks()):
             first = clips[0][0]
-            keys = block.index.slice(first, len(pixels)).select(["clip_id", "index"])
-            groups = [(begin - first, end - first) for begin, end in clips]
-            _write_clips(writers[0], _features_table(keys, features, writers[0].schema), groups)
-            if row.views:
-                table = _views_table(engine, pixels, keys, row.views, seed, writers[1].schema)
-                _write_clips(writers[1], table, [(row.views * b, row.views * e) for b, e in groups])
+            for writer, table, each in zip(writers, tables, (1, row.views), strict=False):
+                groups = [(each * (start - first), each * (end - first)) for start, end in clips]
+                _write_clips(writer, table, groups)
             row.frames += len(pixels)
             progress.advance(len(pixels))
     finally:

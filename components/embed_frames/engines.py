@@ -109,7 +109,8 @@ class OpenVino:
         }
         compiled = core.compile_model(model, "CPU", hints)
         self._dimension = int(compiled.outputs[0].shape[1])
-        self._queue = openvino.AsyncInferQueue(compiled)
+        streams = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+        self._queue = openvino.AsyncInferQueue(compiled, 2 * streams)  # so that none ever waits
 
     def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """As `Engine.infer`."""

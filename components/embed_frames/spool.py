@@ -8,6 +8,7 @@ most SPOOL_FRAMES frames (2.5 GB): a longer shard passes through it in several b
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import heapq
 import itertools
@@ -22,6 +23,7 @@ import pyarrow as pa
 
 from components.contracts import FRAME_INDEX, FRAMES
 from components.cpus import usable_cpus
+from components.embed_frames.ahead import work_ahead
 from components.errors import ContractError
 from components.model_directory import FRAME_SIZE
 
@@ -32,10 +34,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SPOOL_FRAMES: Final = 16_384
-BATCH_FRAMES: Final = 256
+BATCH_FRAMES: Final = 128
 """Rows read and decoded at a time."""
-CHUNK_FRAMES: Final = 512
-"""Frames read back and embedded at a time, about: whole clips, 77 MB."""
+PART_FRAMES: Final = 16
+"""Of these, a thread decodes at a time."""
+CHUNK_FRAMES: Final = 256
+"""Frames read back and embedded at a time, about: whole clips, 39 MB."""
 MAX_SAMPLES: Final = 64
 _FRAME_BYTES: Final = FRAME_SIZE * FRAME_SIZE * 3
 
@@ -57,18 +61,22 @@ class Block:
     def chunks(self) -> Iterator[tuple[list[tuple[int, int]], NDArray[np.uint8]]]:
         """Yield the clips of a chunk and their pixels, uint8 [N, 224, 224, 3] RGB.
 
-        The pixels are overwritten when the next chunk is asked for: memory that is new every time
-        costs more than reading into it.
+        The pixels are overwritten when the next chunk but one is asked for: memory that is new each
+        time costs more than reading into it.
         """
-        buffer = np.empty((CHUNK_FRAMES, FRAME_SIZE, FRAME_SIZE, 3), np.uint8)
+        buffers = np.empty((2, CHUNK_FRAMES, FRAME_SIZE, FRAME_SIZE, 3), np.uint8)
+        for chunk, buffer in zip(self._chunks(), itertools.cycle(buffers), strict=False):
+            yield chunk, self._read(chunk[0][0], chunk[-1][1], buffer)
+
+    def _chunks(self) -> Iterator[list[tuple[int, int]]]:
         chunk: list[tuple[int, int]] = []
         for clip in self.clips:
             if chunk and clip[1] - chunk[0][0] > CHUNK_FRAMES:
-                yield chunk, self._read(chunk[0][0], chunk[-1][1], buffer)
+                yield chunk
                 chunk = []
             chunk.append(clip)
         if chunk:
-            yield chunk, self._read(chunk[0][0], chunk[-1][1], buffer)
+            yield chunk
 
     def _read(self, start: int, stop: int, buffer: NDArray[np.uint8]) -> NDArray[np.uint8]:
         self.spool.seek(start * _FRAME_BYTES)
@@ -120,14 +128,15 @@ def spool_frames(file: pq.ParquetFile, samples: Samples) -> Iterator[Block]:
     ):
         batches: list[pa.RecordBatch] = []
         rows = total = 0
-        for batch in file.iter_batches(batch_size=BATCH_FRAMES):
+        decode = functools.partial(_decode, decoders)
+        for batch, pictures in work_ahead(decode, file.iter_batches(batch_size=BATCH_FRAMES)):
             if rows + len(batch) > SPOOL_FRAMES:
                 yield _block(batches, spool)
                 batches, rows = [], 0
                 spool.seek(0)
             order.check(batch)
             samples.offer(batch, total)
-            for pixels in decoders.map(_decode, batch["jpeg"], batch["clip_id"], batch["index"]):
+            for pixels in pictures:
                 spool.write(pixels.data)
             batches.append(batch.select(FRAME_INDEX.names))
             rows, total = rows + len(batch), total + len(batch)
@@ -151,14 +160,23 @@ def _clips(clip_ids: pa.ChunkedArray) -> list[tuple[int, int]]:
     ]
 
 
-def _decode(jpeg: pa.BinaryScalar, clip_id: pa.StringScalar, index: pa.Int32Scalar) -> Any:  # noqa: ANN401 - an array of OpenCV's
-    data = np.frombuffer(jpeg.as_buffer(), np.uint8)
-    pixels: Any = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if len(data) else None
-    if pixels is None or pixels.shape != (FRAME_SIZE, FRAME_SIZE, 3):
-        raise ContractError(
-            f"frame {index} of clip {clip_id} is no JPEG of {FRAME_SIZE} x {FRAME_SIZE}"
-        )
-    return pixels
+def _decode(decoders: ThreadPoolExecutor, batch: pa.RecordBatch) -> list[NDArray[np.uint8]]:
+    parts = (batch.slice(start, PART_FRAMES) for start in range(0, len(batch), PART_FRAMES))
+    return list(itertools.chain.from_iterable(decoders.map(_decode_part, parts)))
+
+
+def _decode_part(batch: pa.RecordBatch) -> list[NDArray[np.uint8]]:
+    frames = []
+    for row, jpeg in enumerate(batch["jpeg"]):
+        data = np.frombuffer(jpeg.as_buffer(), np.uint8)
+        pixels: Any = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if len(data) else None
+        if pixels is None or pixels.shape != (FRAME_SIZE, FRAME_SIZE, 3):
+            raise ContractError(
+                f"frame {batch['index'][row]} of clip {batch['clip_id'][row]} is no JPEG of "
+                f"{FRAME_SIZE} x {FRAME_SIZE}"
+            )
+        frames.append(pixels)
+    return frames
 
 
 class _Order:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import functools
 import gc
-import importlib.util
 import logging
 import shutil
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from components import telemetry
 from components.artifacts import atomic_directory
-from components.backbones import Weights, build_backbone, draw_patterns, find_backbone, find_weights
+from components.backbones import Weights, build_backbone, find_backbone, find_weights
 from components.errors import BackboneError
+from components.export_backbones.openvino_model import write_openvino
 from components.exported_backbones import (
     KERAS_FILE,
     OPENVINO_FILE,
@@ -24,20 +22,13 @@ from components.exported_backbones import (
     Status,
     write_exported,
 )
-from components.lean_keras import load_keras
-from components.model_directory import FRAME_SIZE
-from components.silent_openvino import load_openvino
+from components.lean_keras import KerasBackend, load_keras
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    import keras
-    import numpy.typing as npt
-
     from components.export_backbones.reigning import Reigning
-
-PIXELS_SHAPE: Final = (FRAME_SIZE, FRAME_SIZE, 3)
 
 log = logging.getLogger("rollcall")
 
@@ -49,7 +40,7 @@ def export_backbones(
 
     One that fails is noted as failed, with the reason. All are built in one process, one after
     another: clearing Keras' session gives a network's memory back, so that the peak is that of the
-    largest, and TensorFlow is imported once.
+    largest. Keras runs on OpenVINO for it; TensorFlow is not imported.
 
     Args:
         names: names of the table of backbones; a repeated one counts once.
@@ -64,6 +55,7 @@ def export_backbones(
     Raises:
         BackboneError: a name is unknown, none was given, or every one of them failed.
         RegistryError: the registry cannot be reached.
+        RollcallError: Keras runs on TensorFlow in this process already.
     """
     wanted = [find_backbone(name).name for name in dict.fromkeys(names)]
     if not wanted:
@@ -71,7 +63,7 @@ def export_backbones(
     exported = {}
     with telemetry.step("export_backbones") as progress, atomic_directory(output) as directory:
         progress.expect(len(wanted), "backbones")
-        load_keras()
+        load_keras(KerasBackend.OPENVINO)
         import keras  # noqa: PLC0415 - slow
 
         keras.config.disable_interactive_logging()  # its download bars
@@ -114,7 +106,7 @@ def _export(
     model = build_backbone(name, weights, seed=seed)
     directory.mkdir()
     model.save(directory / KERAS_FILE)
-    _write_openvino_if_installed(model, directory)
+    write_openvino(model, directory / OPENVINO_FILE)
     if reigning and reigning.has(model):
         reigning.same_as = name
     return ExportedBackbone(
@@ -145,57 +137,8 @@ def _finish_reigning(reigning: Reigning, directory: Path) -> ExportedBackbone:
     import keras  # noqa: PLC0415 - slow
 
     model = keras.saving.load_model(directory / KERAS_FILE, compile=False, safe_mode=True)
-    _write_openvino_if_installed(model, directory)
+    write_openvino(model, directory / OPENVINO_FILE)
     return reigning.row
-
-
-def _write_openvino_if_installed(model: keras.Model, directory: Path) -> None:
-    if importlib.util.find_spec("openvino"):
-        _write_openvino(model, directory / OPENVINO_FILE)
-    else:
-        log.warning("OpenVINO is not installed: %s is exported for Keras alone", directory.name)
-
-
-def _write_openvino(model: keras.Model, path: Path) -> None:
-    """Convert by way of a traced function, in f32, and see that it gives the same features.
-
-    Through a SavedModel it takes three times as long; `model.export(format="openvino")` prints, and
-    names input and output after the session's counters.
-
-    Raises:
-        BackboneError: what was written gives other features than `model`.
-    """
-    import tensorflow as tf  # noqa: PLC0415 - slow
-
-    spec = tf.TensorSpec([None, *PIXELS_SHAPE], tf.uint8, name="pixels")
-    trace = tf.function(lambda pixels: model(pixels, training=False), autograph=False)
-    function = trace.get_concrete_function(spec)
-    _convert(function, path, model.name)  # lets go of a copy of the weights before the next is made
-    pixels = draw_patterns(FRAME_SIZE, seed=1)[:1]
-    _check(path, pixels, function(tf.constant(pixels)).numpy())
-
-
-def _convert(function: Any, path: Path, name: str) -> None:  # noqa: ANN401 - TensorFlow has no types
-    openvino = load_openvino()
-    converted = openvino.convert_model(function)
-    # Swish has a gradient of its own, and OpenVINO takes every such operation for an output too.
-    wanted = function.outputs[0].name
-    results = [result for result in converted.results if wanted in result.output(0).get_names()]
-    converted = openvino.Model(results, converted.get_parameters(), name)
-    converted.inputs[0].set_names({"pixels"})
-    converted.outputs[0].set_names({"features"})
-    openvino.save_model(converted, path, compress_to_fp16=False)
-
-
-def _check(path: Path, pixels: npt.NDArray[np.uint8], expected: npt.NDArray[np.float32]) -> None:
-    core = load_openvino().Core()
-    features = core.compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(pixels)[0]
-    largest, apart = np.abs(expected).max(), np.abs(features - expected).max()
-    if not apart <= 1e-3 * largest:
-        raise BackboneError(
-            f"OpenVINO gives other features than Keras, by up to {apart:.2g} where the largest is "
-            f"{largest:.2g}"
-        )
 
 
 def _forget_models() -> None:

@@ -37,10 +37,7 @@ def train_model(
     """
     from pathlib import Path
 
-    from components.lean_keras import load_keras
     from components.shown_model import show_model
-
-    load_keras()  # before the module that imports it by name
     from components.train_model.train import Recipe, train_model
 
     recipe = Recipe(backbone, epochs, seed, crop, frames_per_second, target_fpir)

@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from components.artifacts import atomic_directory, digests_of, read_json, write_json
@@ -16,6 +15,7 @@ from components.errors import BackboneError
 from components.evaluation.rates import accuracies
 from components.evaluation.trials import Labels, Predicted, decide
 from components.exported_backbones import KERAS_FILE, read_exported
+from components.lean_keras import load_keras
 from components.model_directory import (
     CURVES_FILE,
     LINEAGE_FILE,
@@ -24,7 +24,6 @@ from components.model_directory import (
 )
 from components.shipped_model import Deployment, ship
 from components.telemetry import step
-from components.train_model.assemble import assemble, build_head
 from components.train_model.control import negative_control
 from components.train_model.dataset import Dataset, Picked, read_dataset
 from components.train_model.heads import Head, Rows, train_head
@@ -33,6 +32,7 @@ from components.train_model.lineage import describe
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import keras
     import numpy.typing as npt
 
     from components.telemetry import Progress
@@ -112,9 +112,8 @@ def _train(
     control = _control(dataset, dataset.split, recipe)
     control["shows_leak"] = not _control(dataset, dataset.random_split, recipe)["passed"]
     progress.advance()
-    backbone = keras.saving.load_model(exported / name / KERAS_FILE, safe_mode=True)
     shipped = ship(
-        assemble(backbone, build_head(head)),
+        join(exported / name / KERAS_FILE, head),
         dataset_path,
         dataset.classes,
         Deployment(recipe.crop, recipe.frames_per_second, recipe.target_fpir),
@@ -136,6 +135,16 @@ def _train(
     }
     parameters = {**vars(recipe), "weights": vars(known), "embedding": embedding}
     return metrics, describe(dataset, parameters)
+
+
+def join(backbone: Path, head: Head) -> keras.Model:
+    """The model that ships, from pixels to people and roles; heads are trained without Keras."""
+    load_keras()
+    import keras  # noqa: PLC0415 - slow
+
+    from components.train_model.assemble import assemble, build_head  # noqa: PLC0415
+
+    return assemble(keras.saving.load_model(backbone, safe_mode=True), build_head(head))
 
 
 def _head_metrics(head: Head) -> dict[str, Any]:

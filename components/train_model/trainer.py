@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from components.train_model.lda import Standardisation
 
     Flags = npt.NDArray[np.bool_]
-    Floats = npt.NDArray[np.float32]
+    Floats = npt.NDArray[np.floating]
     Ints = npt.NDArray[np.intp]
     Labels = npt.NDArray[np.integer]
     Weights = list[Floats]
@@ -90,20 +90,21 @@ class Adam:
     def __init__(self, weights: Weights) -> None:
         """For weights of these shapes, none of which has moved yet."""
         self._steps = 0
-        self._moments = [(np.zeros_like(each), np.zeros_like(each)) for each in weights]
+        self._means = [np.zeros_like(each) for each in weights]
+        self._squares = [np.zeros_like(each) for each in weights]
 
     def step(self, weights: Weights, gradients: Weights) -> Weights:
         """Where the weights go."""
         self._steps += 1
         unbias = np.sqrt(1 - SQUARE_DECAY**self._steps) / (1 - MEAN_DECAY**self._steps)
-        moved = []
-        for weight, gradient, (mean, square) in zip(
-            weights, gradients, self._moments, strict=True
-        ):
-            mean += (1 - MEAN_DECAY) * (gradient - mean)
-            square += (1 - SQUARE_DECAY) * (gradient**2 - square)
-            step = np.float32(LEARNING_RATE * unbias) * mean / (np.sqrt(square) + EPSILON)
-            moved.append(weight - step)
+        rate = np.float32(LEARNING_RATE * unbias)
+        moved: Weights = []
+        for number, (weight, gradient) in enumerate(zip(weights, gradients, strict=True)):
+            mean, square = self._means[number], self._squares[number]
+            self._means[number] = mean + (1 - MEAN_DECAY) * (gradient - mean)
+            self._squares[number] = square + (1 - SQUARE_DECAY) * (gradient**2 - square)
+            width = np.sqrt(self._squares[number]) + EPSILON
+            moved.append(weight - rate * self._means[number] / width)
         return moved
 
 

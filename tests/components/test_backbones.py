@@ -30,8 +30,10 @@ from components.backbones import (
 )
 from components.errors import BackboneError
 from components.model_directory import FRAME_SIZE
+from components.silent_openvino import load_openvino
 from components.synthesize_cohort.clip import render_people
 from components.train_model.lda import fit_lda
+from tests import on_openvino
 from tests.photographs import crops
 
 SHAPE = (FRAME_SIZE, FRAME_SIZE, 3)
@@ -155,15 +157,32 @@ def heads():
     return render_people(3, frames=2, size=SMALL)
 
 
-@pytest.mark.parametrize("name", TRIED)
-def test_a_backbone_with_random_weights_embeds_and_trains(name, heads):
-    model = build_backbone(name, Weights.NONE, size=SMALL)
-    features = np.asarray(model(heads, training=False)).astype(np.float16).astype(np.float32)
+@pytest.fixture(scope="module", params=TRIED)
+def tried(request, heads):
+    """A backbone with random weights, and its features of the heads."""
+    model = build_backbone(request.param, Weights.NONE, size=SMALL)
+    yield model, np.asarray(model(heads, training=False))
+    keras.backend.clear_session()
+
+
+def test_random_weights_embed_and_train(tried):
+    features = tried[1].astype(np.float16).astype(np.float32)
     assert np.isfinite(features).all()
     person = np.repeat(np.arange(3), 2)
     trained = fit_lda(features, person, classes=3, independent_rows=6)
     assert (trained.logits(features).argmax(axis=1) == person).all()
-    keras.backend.clear_session()
+
+
+def test_random_weights_give_openvino_the_features_that_they_give_tensorflow(
+    tried, heads, tmp_path
+):
+    model, features = tried
+    model.save(tmp_path / "backbone.keras")
+    on_openvino.write_openvino(tmp_path / "backbone.keras", tmp_path / "openvino.xml")
+    exact = {"INFERENCE_PRECISION_HINT": "f32"}
+    core = load_openvino().Core()
+    ours = core.compile_model(tmp_path / "openvino.xml", "CPU", exact)(heads)[0]
+    np.testing.assert_allclose(ours, features, atol=2e-3 * np.abs(features).max())
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -16,7 +16,7 @@ HEAVY = {
     *("openvino", "ai_edge_litert", "azure"),
 }
 
-WITH_TENSORFLOW = {"train_model", "fine_tune_model"}
+WITH_TENSORFLOW = {"fine_tune_model"}
 """Everything that such a step does is done in TensorFlow, in one process, so once a task."""
 
 MLFLOW = {"mlflow", "scipy", "pandas"}
@@ -25,6 +25,7 @@ MLFLOW = {"mlflow", "scipy", "pandas"}
 ALSO = {
     "compare_models": {"scipy"},
     "register_model": MLFLOW,
+    "train_model": {"scipy"},
     "notify": MLFLOW,  # it asks the registry what became of the model
 }
 """What a step needs of HEAVY; the others need none of it."""

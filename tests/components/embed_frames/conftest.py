@@ -16,6 +16,7 @@ from components.exported_backbones import (
     write_exported,
 )
 from components.parquet import write_table
+from tests import on_openvino
 from tests.photographs import crops
 
 if TYPE_CHECKING:
@@ -71,11 +72,9 @@ def shard(tmp_path_factory, pictures):
 @pytest.fixture(scope="session")
 def lite(tmp_path_factory):
     """EfficientNetLite0 with its real weights, and one that could not be exported."""
-    from components.export_backbones.export import export_backbones
-
     folder = tmp_path_factory.mktemp("weights")
     output = tmp_path_factory.mktemp("export") / "exported"
-    export_backbones(["EfficientNetLite0", "MobileNet"], str(folder), output)
+    on_openvino.export(["EfficientNetLite0", "MobileNet"], str(folder), output)
     return output
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from kfp import dsl
 
 from components.export_backbones.component import export_backbones
@@ -22,6 +24,7 @@ def test_body(tmp_path):
     outputs = {name: kind(uri=str(tmp_path / name)) for name, kind in kinds.items()}
     new = f"sqlite:///{tmp_path}/mlflow.db"
     export_backbones.python_func(["MobileNet"], "none", new, 1, **outputs)
+    assert "tensorflow" not in sys.modules
     known = read_exported(tmp_path / "exported")["MobileNet"]
     assert known.status is Status.SUCCEEDED
     text = (tmp_path / "summary").read_text(encoding="utf-8")

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import logging
-
 import keras
-import numpy as np
 import pytest
 
 from components.backbones import Weights
@@ -70,57 +66,12 @@ def test_the_same_seed_gives_the_same_weights(tmp_path, capfd):
     assert capfd.readouterr().out == ""
 
 
-@pytest.fixture
-def small():
-    """A network with swish, whose own gradient OpenVINO would take for one more output."""
-    inputs = keras.layers.Input((224, 224, 3), dtype="uint8")
-    x = keras.layers.Rescaling(1 / 255)(inputs)
-    x = keras.layers.Conv2D(4, 3, strides=8, activation="swish")(x)
-    return keras.Model(inputs, keras.layers.GlobalMaxPooling2D()(x))
-
-
-def test_the_converted_network_has_one_output(small, tmp_path):
-    import openvino
-
-    export._write_openvino(small, tmp_path / "openvino.xml")
-    model = openvino.Core().read_model(tmp_path / "openvino.xml")
-    assert [output.get_any_name() for output in model.outputs] == ["features"]
-    assert str(model.outputs[0].partial_shape) == "[?,4]"
-
-
-def test_a_conversion_that_gives_other_features_is_refused(small, tmp_path, monkeypatch):
-    import openvino
-    from openvino import opset13
-
-    save = openvino.save_model
-
-    def save_doubled(model, path, **more):
-        doubled = opset13.multiply(model.results[0].input_value(0), np.float32(2))
-        save(openvino.Model([doubled], model.get_parameters()), path, **more)
-
-    monkeypatch.setattr(openvino, "save_model", save_doubled)
-    with pytest.raises(BackboneError, match="OpenVINO gives other features than Keras"):
-        export._write_openvino(small, tmp_path / "openvino.xml")
-
-
-def test_without_openvino_keras_alone_is_written(tmp_path, monkeypatch, caplog):
-    find_spec = importlib.util.find_spec
-    monkeypatch.setattr(
-        export.importlib.util, "find_spec", lambda name: name != "openvino" and find_spec(name)
-    )
-    with caplog.at_level(logging.WARNING, "rollcall"):
-        export_backbones(["MobileNet"], Weights.NONE, tmp_path / "exported")
-    written = [path.name for path in (tmp_path / "exported" / "MobileNet").iterdir()]
-    assert written == [KERAS_FILE]
-    assert "exported for Keras alone" in caplog.text
-
-
 def test_a_conversion_that_breaks_is_a_row_too(tmp_path, monkeypatch):
     def break_for_mobilenet(_model, path):
         if path.parent.name == "MobileNet":
             raise RuntimeError("no such operation")
 
-    monkeypatch.setattr(export, "_write_openvino", break_for_mobilenet)
+    monkeypatch.setattr(export, "write_openvino", break_for_mobilenet)
     rows = export_backbones(["MobileNet", "MobileNetV3Small"], "none", tmp_path / "exported")
     assert rows["MobileNet"].status is Status.FAILED
     assert rows["MobileNet"].reason == "RuntimeError: no such operation"

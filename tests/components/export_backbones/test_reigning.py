@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import keras
 import numpy as np
 import pytest
@@ -23,7 +19,7 @@ from components.train_model.assemble import assemble
 from tests.registered import register
 from tests.tiny_models import DIMENSION, make_backbone, make_head
 
-CONVERT = export._write_openvino_if_installed
+CONVERT = export.write_openvino
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +29,7 @@ def _tiny_backbones(monkeypatch):
     Collecting garbage takes most of the time otherwise.
     """
     monkeypatch.setattr(export, "build_backbone", lambda name, weights, seed: make_backbone(seed))
-    monkeypatch.setattr(export, "_write_openvino_if_installed", lambda model, directory: None)
+    monkeypatch.setattr(export, "write_openvino", lambda model, path: None)
     monkeypatch.setattr(export, "_forget_models", lambda: None)
 
 
@@ -60,7 +56,7 @@ def run(registry, tmp_path, seed=0):
 def test_a_champion_on_a_backbone_of_its_own_is_exported_like_the_others(
     champion, registry, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(export, "_write_openvino_if_installed", CONVERT)
+    monkeypatch.setattr(export, "write_openvino", CONVERT)
     rows, output = run(registry, tmp_path, seed=1)
     assert list(rows) == ["MobileNet", REIGNING]
     assert rows[REIGNING] == ExportedBackbone(

@@ -57,8 +57,7 @@ def control(dataset: Dataset, sides: np.ndarray, seed: int = 0, *, also: str = T
 
     def rows(relabelled: Dataset, wanted: np.ndarray) -> Rows:
         picked = np.flatnonzero(wanted & (relabelled.person != STRANGER))
-        labels = relabelled.person[picked], relabelled.role[picked]
-        return Rows(Picked(relabelled.features, picked), *labels, len(picked))
+        return Rows(Picked(relabelled.features, picked), relabelled.person[picked], len(picked))
 
     def train(relabelled: Dataset):
         learnt = rows(relabelled, np.isin(sides, (TRAIN, also)))

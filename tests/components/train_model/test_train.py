@@ -321,7 +321,7 @@ def test_views_are_learnt_from_with_their_frames_and_nothing_else(inputs):
         for side in ("train", "calibration")
     )
     frames = int((dataset.split == "train").sum())
-    assert len(train.features) == len(train.person) == len(train.role) == 3 * frames
+    assert len(train.features) == len(train.person) == 3 * frames
     np.testing.assert_array_equal(train.person[frames:], np.repeat(train.person[:frames], 2))
     # The views of these shards have the features of their frames.
     np.testing.assert_array_equal(
