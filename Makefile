@@ -40,7 +40,7 @@ $(ROBOT)/.ready: requirements/edge.txt
 	@touch $@
 
 test: $(READY) $(ROBOT)/.ready ## Run every test, the end-to-end one included
-	@$(BIN)/python -m pytest tests/components/export_backbones
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile tests/components/export_backbones
 	@ROLLCALL_EDGE_PYTHON=$(CURDIR)/$(ROBOT)/bin/python $(BIN)/python -m pytest --numprocesses 2 --dist loadfile \
 		--no-loadscope-reorder # which would keep long files of few tests for the end
 

@@ -59,7 +59,7 @@ def measure(name: str) -> dict[str, Any]:
     load_keras()
     import keras  # noqa: PLC0415
 
-    from components.edge.export import export_float32  # noqa: PLC0415
+    from components.edge.convert import export_float32  # noqa: PLC0415
     from components.edge.model import measure_together  # noqa: PLC0415
     from components.embed_frames import engines  # noqa: PLC0415
     from components.exported_backbones import KERAS_FILE, read_exported  # noqa: PLC0415

@@ -7,15 +7,14 @@ the precision in which it ships, runs over the pictures of the calibration and t
 from __future__ import annotations
 
 import shutil
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from components.contracts import INDEX, INDEX_FILE, Split
 from components.cpus import usable_cpus
+from components.edge.convert import converting
 from components.edge.export import export_precisions
 from components.edge.frames import read_pictures, representative_frames, sample_frames
 from components.edge.score import score_edge
@@ -27,9 +26,14 @@ from components.model_directory import CLASSES_FILE, EDGE_MODEL_FILE, MODEL_FILE
 from components.parquet import read_table
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
     import keras
     import numpy.typing as npt
 
+    from components.edge.convert import Converted
     from components.edge.export import EdgeFile
     from components.evaluation.trials import Trials
     from components.model_directory import Classes
@@ -91,8 +95,24 @@ def read_judged(dataset: Path) -> JudgedFrames:
     return JudgedFrames(labels, columns["clip_id"][mask], columns["index"][mask].astype(np.int32))
 
 
+def shipping(
+    model: keras.Model, dataset: Path, directory: Path
+) -> AbstractContextManager[Future[Converted]]:
+    """Write the model for Keras, and convert it for the edge while other things are done.
+
+    Args:
+        model: uint8 RGB images in, `person` and `role` out.
+        dataset: what split_dataset wrote.
+        directory: of the model, to write into.
+
+    Raises:
+        ContractError: there are no sample frames.
+    """
+    return converting(model, directory / MODEL_FILE, sample_frames(dataset, COMPARED_FRAMES))
+
+
 def ship(
-    model: keras.Model,
+    converted: Converted,
     dataset: Path,
     classes: Classes,
     deployment: Deployment,
@@ -100,10 +120,10 @@ def ship(
     *,
     temperature: float,
 ) -> dict[str, Any]:
-    """Write the model for Keras and for the edge, and what they are worth.
+    """Write the model for the edge, and what it is worth.
 
     Args:
-        model: uint8 RGB images in, `person` and `role` out.
+        converted: the model, and what Keras says of sample frames.
         dataset: what split_dataset wrote.
         classes: the meaning of its outputs.
         deployment: how it will be used.
@@ -117,22 +137,19 @@ def ship(
         ContractError: there are no sample frames or pictures, or an edge model is broken.
     """
     frames = read_judged(dataset)
-    model.save(directory / MODEL_FILE)
     classes.write(directory / CLASSES_FILE)
     if deployment.crop == Crop.FACE:
         copy_detector(directory)
-    with tempfile.TemporaryDirectory() as scratch:
-        compared = sample_frames(dataset, COMPARED_FRAMES)
-        files = export_precisions(model, Path(scratch), representative_frames(dataset), compared)
-        told = {precision: _ask(file, dataset, frames) for precision, file in files.items()}
-        accuracies = {
-            precision: _accuracies(decide_pooled(frames.labels, said))
-            for precision, said in told.items()
-        }
-        latencies = {precision: file.latency_ms["p50"] for precision, file in files.items()}
-        precision, rule = choose_precision(accuracies, latencies)
-        chosen = files[precision]
-        shutil.copyfile(chosen.path, directory / EDGE_MODEL_FILE)
+    files = export_precisions(converted, representative_frames(dataset))
+    told = {precision: _ask(file, dataset, frames) for precision, file in files.items()}
+    accuracies = {
+        precision: _accuracies(decide_pooled(frames.labels, said))
+        for precision, said in told.items()
+    }
+    latencies = {precision: file.latency_ms["p50"] for precision, file in files.items()}
+    precision, rule = choose_precision(accuracies, latencies)
+    chosen = files[precision]
+    shutil.copyfile(chosen.path, directory / EDGE_MODEL_FILE)
     evaluation = evaluate(
         frames.labels,
         told[precision],
@@ -148,7 +165,7 @@ def ship(
     )
     return {
         **evaluation.metrics,
-        "parameters": model.count_params(),
+        "parameters": converted.parameters,
         "latency_ms": chosen.latency_ms,
         "size_bytes": chosen.size_bytes,
         "edge": {

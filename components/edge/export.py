@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from components.cpus import usable_cpus
+from components.edge.convert import NO_FRAME
 from components.edge.model import OUTPUTS, EdgeModel, Precision, measure_together
 from components.errors import ContractError
 from components.quiet import quiet
@@ -22,11 +23,7 @@ from components.quiet import quiet
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import keras
-    import numpy.typing as npt
-
-    Images = npt.NDArray[np.uint8]
-    Probabilities = dict[str, npt.NDArray[np.float32]]
+    from components.edge.convert import Converted, Images, Probabilities
 
 LARGEST_DIFFERENCE: Final = 1e-3
 """Between a probability of the float32 edge model and of the Keras model: only the order of the
@@ -58,34 +55,33 @@ class EdgeFile:
     frames: int
 
 
-def export_precisions(
-    model: keras.Model, directory: Path, representative: Images, compared: Images
-) -> dict[Precision, EdgeFile]:
-    """Write `model` as <precision>.tflite into `directory`, check each file, and time them.
+def export_precisions(converted: Converted, representative: Images) -> dict[Precision, EdgeFile]:
+    """Write a converted model as <precision>.tflite beside it, check each file, and time them.
 
     Args:
-        model: uint8 RGB images in, `person` and `role` out, with a part named HEAD.
-        directory: to write into.
+        converted: with a part named HEAD.
         representative: frames [n, H, W, 3] by which int8 chooses the ranges of its activations.
-        compared: frames on which the files are held against the model.
 
     Returns:
         What was written. int8 is missing, with a warning, where the backbone cannot be quantised.
 
     Raises:
-        ContractError: there are no frames, or the float32 model does something else than `model`.
+        ContractError: there is no frame, or the float32 model does something else than in Keras.
     """
-    if not len(representative) or not len(compared):
-        raise ContractError("there is no sample frame to quantise and to check the edge model on")
-    expected: Probabilities = model.predict(compared, batch_size=8, verbose=0)
-    paths = {precision: directory / f"{precision}.tflite" for precision in Precision}
-    full, half, small = paths.values()
-    export_float32(model, full)
+    expected, compared = converted.expected, converted.compared
+    if not len(representative):
+        raise ContractError(NO_FRAME)
+    full = converted.path
+    paths = {precision: full.with_name(f"{precision}.tflite") for precision in Precision}
+    paths[Precision.FLOAT32] = full
     found = {Precision.FLOAT32: check(full, Precision.FLOAT32, expected, compared)}
-    _write_float16(full, half)
-    found[Precision.FLOAT16] = check(half, Precision.FLOAT16, expected, compared)
+    _write_float16(full, paths[Precision.FLOAT16])
+    found[Precision.FLOAT16] = check(
+        paths[Precision.FLOAT16], Precision.FLOAT16, expected, compared
+    )
+    small = paths[Precision.INT8]
     try:
-        _write_int8(full, small, f"^{model.name}[^/]*/(?!{HEAD})", representative)
+        _write_int8(full, small, f"^{converted.name}[^/]*/(?!{HEAD})", representative)
         found[Precision.INT8] = check(small, Precision.INT8, expected, compared)
     except (ContractError, RuntimeError, ValueError) as error:
         log.warning("there is no int8 model: %s", error)
@@ -96,41 +92,6 @@ def export_precisions(
         )
         for each, difference in found.items()
     }
-
-
-def export_float32(model: keras.Model, path: Path) -> None:
-    """Write `model` as .tflite, in float32.
-
-    Raises:
-        ContractError: the converter wrote a file too small to hold the weights.
-    """
-    with quiet():
-        content = _convert(model)
-    if len(content) < 2 * model.count_params():
-        raise ContractError(
-            f"the edge model has {len(content)} bytes for {model.count_params()} parameters: "
-            "the converter lost weights"
-        )
-    path.write_bytes(content)
-
-
-def _convert(model: keras.Model) -> bytes:
-    """Convert by way of one traced function and the variables that it reads.
-
-    `model.export` traces the model several times for its archive, and takes twice as long.
-    """
-    import tensorflow as tf  # noqa: PLC0415 - slow
-
-    pixels = model.inputs[0]
-    spec = tf.TensorSpec(pixels.shape, pixels.dtype, name=pixels.name)
-    held = tf.Module()
-    held.read = [variable.value for variable in model.variables]
-    held.serve = tf.function(
-        lambda image: model(image, training=False), input_signature=[spec], autograph=False
-    )
-    function = held.serve.get_concrete_function()
-    converted: bytes = tf.lite.TFLiteConverter.from_concrete_functions([function], held).convert()
-    return converted
 
 
 def check(path: Path, precision: Precision, expected: Probabilities, images: Images) -> float:

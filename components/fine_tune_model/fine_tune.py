@@ -36,7 +36,7 @@ from components.model_directory import (
     MODEL_FILE,
     Classes,
 )
-from components.shipped_model import Deployment, ship
+from components.shipped_model import Deployment, ship, shipping
 from components.telemetry import step
 from components.trusted_model import load_model
 
@@ -136,14 +136,16 @@ def _fine_tune(task: _Task, directory: Path) -> tuple[dict[str, Any], dict[str, 
         return {"status": "failed", "reason": str(error)}, {}
     write_json(directory / CURVES_FILE, found.curves)
     decision = read_json(task.start / DECISION_FILE)
-    shipped = ship(
-        model,
-        task.pictures.path.parent,
-        task.pictures.classes,
-        Deployment(**{field.name: decision[field.name] for field in fields(Deployment)}),
-        directory,
-        temperature=frozen["head"]["temperature"],
-    )
+    dataset = task.pictures.path.parent
+    with shipping(model, dataset, directory) as converted:
+        shipped = ship(
+            converted.result(),
+            dataset,
+            task.pictures.classes,
+            Deployment(**{field.name: decision[field.name] for field in fields(Deployment)}),
+            directory,
+            temperature=frozen["head"]["temperature"],
+        )
     # The control is that of the start: to fine-tune on permuted labels would double the work. How
     # a random split would have done nobody has measured.
     metrics = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,14 +16,14 @@ from components.errors import BackboneError
 from components.evaluation.rates import accuracies
 from components.evaluation.trials import Labels, Predicted, decide
 from components.exported_backbones import KERAS_FILE, read_exported
-from components.lean_keras import load_keras
+from components.lean_keras import KerasBackend, load_keras
 from components.model_directory import (
     CURVES_FILE,
     LINEAGE_FILE,
     METRICS_FILE,
     STRANGER,
 )
-from components.shipped_model import Deployment, ship
+from components.shipped_model import Deployment, ship, shipping
 from components.telemetry import step
 from components.train_model.control import negative_control
 from components.train_model.dataset import Dataset, Picked, read_dataset
@@ -108,18 +109,20 @@ def _train(
     head = _train_head(dataset, dataset.split, recipe)
     seconds = time.perf_counter() - started
     progress.advance()
-    leaky = _random_split(dataset, recipe)
-    control = _control(dataset, dataset.split, recipe)
-    control["shows_leak"] = not _control(dataset, dataset.random_split, recipe)["passed"]
-    progress.advance()
-    shipped = ship(
-        join(exported / name / KERAS_FILE, head),
-        dataset_path,
-        dataset.classes,
-        Deployment(recipe.crop, recipe.frames_per_second, recipe.target_fpir),
-        directory,
-        temperature=head.temperature,
-    )
+    model = join(exported / name / KERAS_FILE, head)
+    with shipping(model, dataset_path, directory) as converted:
+        leaky = _random_split(dataset, recipe)
+        control = _control(dataset, dataset.split, recipe)
+        control["shows_leak"] = not _control(dataset, dataset.random_split, recipe)["passed"]
+        progress.advance()
+        shipped = ship(
+            converted.result(),
+            dataset_path,
+            dataset.classes,
+            Deployment(recipe.crop, recipe.frames_per_second, recipe.target_fpir),
+            directory,
+            temperature=head.temperature,
+        )
     write_json(directory / CURVES_FILE, vars(head.curves))
     progress.advance()
     metrics = {
@@ -139,7 +142,8 @@ def _train(
 
 def join(backbone: Path, head: Head) -> keras.Model:
     """The model that ships, from pixels to people and roles; heads are trained without Keras."""
-    load_keras()
+    if "keras" not in sys.modules:
+        load_keras(KerasBackend.OPENVINO)
     import keras  # noqa: PLC0415 - slow
 
     from components.train_model.assemble import assemble, build_head  # noqa: PLC0415

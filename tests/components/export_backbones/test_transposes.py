@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import openvino
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from openvino import opset16 as opset
 
@@ -37,8 +37,10 @@ def turned(value, order=(0, 2, 3, 1)):
 
 
 orders = st.permutations(range(4)).map(tuple)
+few = settings(max_examples=25)  # each is compiled twice
 
 
+@few
 @given(orders, orders)
 def test_two_that_meet_are_one_or_none(first, second):
     kinds = moved(lambda x: opset.relu(turned(turned(opset.relu(x), first), second)))
@@ -47,6 +49,7 @@ def test_two_that_meet_are_one_or_none(first, second):
     assert kinds == expected
 
 
+@few
 @given(orders)
 def test_one_moves_through_what_is_elementwise_with_its_constants(order):
     shape = [SHAPE[axis] for axis in order]
@@ -73,12 +76,14 @@ def test_two_of_different_orders_stay():
     assert sorted(kinds) == ["Add", "Transpose", "Transpose"]
 
 
+@few
 @given(orders, st.integers(-4, 3))
 def test_one_moves_through_a_concatenation_along_its_own_axis(order, axis):
     kinds = moved(lambda x, y: opset.concat([turned(x, order), turned(y, order)], axis), count=2)
     assert kinds == ["Concat", *(["Transpose"] if order != (0, 1, 2, 3) else [])]
 
 
+@few
 @given(orders, st.lists(st.integers(0, 2), min_size=8, max_size=8))
 def test_one_moves_through_padding(order, amounts):
     begin, end = np.array(amounts[:4]), np.array(amounts[4:])
@@ -86,6 +91,7 @@ def test_one_moves_through_padding(order, amounts):
     assert kinds == ["Pad", *(["Transpose"] if order != (0, 1, 2, 3) else [])]
 
 
+@few
 @given(orders, st.lists(st.integers(0, 3), min_size=1, max_size=3, unique=True), st.booleans())
 def test_one_moves_through_a_mean_that_takes_its_axes_away(order, axes, keep):
     kinds = moved(lambda x: opset.reduce_mean(turned(x, order), np.array(axes), keep))

@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -25,6 +28,7 @@ from components.contracts import (
     TRANSACTIONS,
 )
 from components.edge import export as export_module
+from components.edge.convert import converting
 from components.edge.export import export_precisions
 from components.edge.frames import sample_frames
 from components.edge.model import EdgeModel, Precision, load_interpreter
@@ -181,8 +185,14 @@ def test_the_edge_model_differs_from_the_keras_model_by_what_the_metrics_say(
 
 
 @pytest.fixture(scope="module")
-def precisions(loaded, frames, tmp_path_factory):
-    return export_precisions(loaded, tmp_path_factory.mktemp("edge"), frames, frames)
+def converted(loaded, frames, tmp_path_factory):
+    with converting(loaded, tmp_path_factory.mktemp("edge") / "model.keras", frames) as running:
+        yield running.result()
+
+
+@pytest.fixture(scope="module")
+def precisions(converted, frames):
+    return export_precisions(converted, frames)
 
 
 def test_the_float32_model_agrees_with_the_keras_model_on_every_frame(loaded, frames, precisions):
@@ -215,13 +225,15 @@ def test_the_int8_model_has_the_backbone_in_int8_and_the_head_in_float(precision
 
 
 def test_an_int8_model_that_does_not_work_is_left_out_with_a_warning(
-    loaded, frames, monkeypatch, tmp_path, caplog
+    converted, frames, monkeypatch, tmp_path, caplog
 ):
     def write_junk(full, path, scope, representative):
         path.write_bytes(b"junk")
 
     monkeypatch.setattr(export_module, "_write_int8", write_junk)
-    files = export_precisions(loaded, tmp_path, frames, frames)
+    shutil.copy(converted.path, tmp_path)
+    elsewhere = dataclasses.replace(converted, path=tmp_path / converted.path.name)
+    files = export_precisions(elsewhere, frames)
     assert list(files) == [Precision.FLOAT32, Precision.FLOAT16]
     assert "there is no int8 model" in caplog.text
 
@@ -396,6 +408,31 @@ def test_labels_out_of_range_never_reach_training(inputs, tmp_path):
     metrics = train(copy, tmp_path / "model")
     assert metrics["status"] == "failed"
     assert "outside" in metrics["reason"]
+
+
+ALONE = """
+import sys
+from pathlib import Path
+from components.train_model.train import Recipe, train_model
+recipe = Recipe(sys.argv[1], epochs=2, seed=0, crop="face", frames_per_second=5.0, target_fpir=0.01)
+assert train_model(*map(Path, sys.argv[2:4]), recipe, Path(sys.argv[4]))["status"] == "succeeded"
+assert "tensorflow" not in sys.modules
+"""
+
+
+def test_in_a_process_of_its_own_it_trains_the_same_model_without_tensorflow(
+    inputs, trained, tmp_path
+):
+    folders = [inputs / "dataset", inputs / "exported", tmp_path / "model"]
+    subprocess.run([sys.executable, "-c", ALONE, BACKBONE, *folders], check=True, timeout=120)
+    for one, other in zip(
+        *(
+            keras.saving.load_model(folder / MODEL_FILE, safe_mode=True).get_weights()
+            for folder in (trained[1], tmp_path / "model")
+        ),
+        strict=True,
+    ):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
 def test_no_sample_frame_is_a_failed_model(inputs, tmp_path):
