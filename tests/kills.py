@@ -16,6 +16,8 @@ import tempfile
 import time
 import traceback
 import zipfile
+from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +33,7 @@ from components.model_directory import CURVES_FILE, LINEAGE_FILE, METRICS_FILE, 
 from components.shipped_model import read_judged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import keras
 
@@ -112,7 +114,7 @@ class Task:
 
         resumes = self.checkpoints.exists() and any(self.checkpoints.glob("*.checkpoint"))
         training.LARGEST_BATCH = 1 if resumes else BATCH  # as if less memory were free then
-        fine_tune.ship = ship_for_keras_alone
+        fine_tune.shipping, fine_tune.ship = shipping_for_keras_alone, ship_for_keras_alone
         count, run = training.Training.on_train_batch_end, training.Training.run
         steps = self.steps.open("w")
 
@@ -151,18 +153,28 @@ class Task:
         return {"weights": weights, "metrics": same, "curves": read_json(self.model / CURVES_FILE)}
 
 
+@contextmanager
+def shipping_for_keras_alone(
+    model: keras.Model, _dataset: Path, directory: Path
+) -> Iterator[Future[keras.Model]]:
+    """As `shipping`, but nothing is converted."""
+    model.save(directory / MODEL_FILE)
+    result: Future[keras.Model] = Future()
+    result.set_result(model)
+    yield result
+
+
 def ship_for_keras_alone(
     model: keras.Model,
     dataset: Path,
     classes: Classes,
     deployment: Deployment,
-    directory: Path,
+    _directory: Path,
     *,
     temperature: float,
 ) -> dict[str, Any]:
     """As `ship`, but the Keras model itself is judged: edge models take seconds, and are timed."""
     frames = read_judged(dataset)
-    model.save(directory / MODEL_FILE)
     chunks = list(read_pictures(dataset, frames.clip_id, frames.index))
     told = [model.predict_on_batch(chunk) for chunk in chunks]
     predicted = Predicted(*(np.concatenate([each[name] for each in told]) for name in OUTPUTS))
