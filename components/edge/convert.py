@@ -6,6 +6,7 @@ python -m components.edge.convert MODEL.keras FRAMES.npy MODEL.tflite PROBABILIT
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -66,8 +67,9 @@ def converting(model: keras.Model, file: Path, compared: Images) -> Iterator[Fut
     if not len(compared):
         raise ContractError(NO_FRAME)
     model.save(file)
+    told = (model.name, model.count_params(), compared)
+    del model  # where nobody else holds it, its memory is that of the conversion now
     with TemporaryDirectory(prefix="rollcall-edge-") as folder, ThreadPoolExecutor(1) as aside:
-        told = (model.name, model.count_params(), compared)
         yield aside.submit(_convert_apart, file, Path(folder), *told)
 
 
@@ -83,8 +85,10 @@ def _convert_apart(
         command, capture_output=True, text=True, env=environment, timeout=TIMEOUT_S, check=False
     )
     if done.returncode:
-        ended = f"was killed by signal {-done.returncode}" if done.returncode < 0 else "failed"
-        raise ContractError(f"the conversion {ended}: {done.stderr.strip()[-LAST_CHARACTERS:]}")
+        told = done.stderr.strip()[-LAST_CHARACTERS:]
+        if done.returncode == -signal.SIGKILL:
+            raise ContractError(f"the conversion was killed, as where memory runs out: {told}")
+        raise ContractError(f"the conversion ended with {done.returncode}: {told}")
     with np.load(said) as arrays:
         return Converted(path, name, parameters, compared, dict(arrays))
 

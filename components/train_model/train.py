@@ -109,8 +109,7 @@ def _train(
     head = _train_head(dataset, dataset.split, recipe)
     seconds = time.perf_counter() - started
     progress.advance()
-    model = join(exported / name / KERAS_FILE, head)
-    with shipping(model, dataset_path, directory) as converted:
+    with shipping(join(exported / name / KERAS_FILE, head), dataset_path, directory) as converted:
         leaky = _random_split(dataset, recipe)
         control = _control(dataset, dataset.split, recipe)
         control["shows_leak"] = not _control(dataset, dataset.random_split, recipe)["passed"]
