@@ -78,19 +78,29 @@ def _convert_apart(
 ) -> Converted:
     frames, path, said = (folder / each for each in ("frames.npy", "model.tflite", "said.npz"))
     np.save(frames, compared)
-    command: list[str | Path] = [sys.executable, "-m", __name__, file, frames, path, said]
+    _run(file, frames, path, said)
+    with np.load(said) as arrays:
+        return Converted(path, name, parameters, compared, dict(arrays))
+
+
+def _run(*arguments: Path) -> None:
+    """Call `convert` in a process of its own."""
     # On a processor: a GPU may be full of the training that goes on beside it.
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
     done = subprocess.run(
-        command, capture_output=True, text=True, env=environment, timeout=TIMEOUT_S, check=False
+        [sys.executable, "-m", __name__, *arguments],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=TIMEOUT_S,
+        check=False,
     )
-    if done.returncode:
-        told = done.stderr.strip()[-LAST_CHARACTERS:]
-        if done.returncode == -signal.SIGKILL:
-            raise ContractError(f"the conversion was killed, as where memory runs out: {told}")
-        raise ContractError(f"the conversion ended with {done.returncode}: {told}")
-    with np.load(said) as arrays:
-        return Converted(path, name, parameters, compared, dict(arrays))
+    if not done.returncode:
+        return
+    told = done.stderr.strip()[-LAST_CHARACTERS:]
+    if done.returncode == -signal.SIGKILL:
+        raise ContractError(f"the conversion was killed, as where memory runs out: {told}")
+    raise ContractError(f"the conversion ended with {done.returncode}: {told}")
 
 
 def convert(file: Path, frames: Path, path: Path, said: Path) -> None:

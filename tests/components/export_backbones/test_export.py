@@ -17,6 +17,7 @@ from components.exported_backbones import (
     Status,
     read_exported,
 )
+from tests.tiny_models import make_backbone
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +72,7 @@ def test_a_conversion_that_breaks_is_a_row_too(tmp_path, monkeypatch):
         if path.parent.name == "MobileNet":
             raise RuntimeError("no such operation")
 
+    monkeypatch.setattr(export, "build_backbone", lambda *_, seed: make_backbone(seed))
     monkeypatch.setattr(export, "write_openvino", break_for_mobilenet)
     rows = export_backbones(["MobileNet", "MobileNetV3Small"], "none", tmp_path / "exported")
     assert rows["MobileNet"].status is Status.FAILED
