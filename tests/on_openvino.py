@@ -20,13 +20,12 @@ export_backbones(names, weights, Path(output))
 
 WRITE = """
 import sys
-from pathlib import Path
 from components.lean_keras import KerasBackend, load_keras
 load_keras(KerasBackend.OPENVINO)
-import keras
-from components.export_backbones.openvino_model import write_openvino
+import keras, openvino
+from components.export_backbones.openvino_model import to_openvino
 model = keras.saving.load_model(sys.argv[1], safe_mode=True, compile=False)
-write_openvino(model, Path(sys.argv[2]))
+openvino.save_model(to_openvino(model), sys.argv[2], compress_to_fp16=False)
 """
 
 
@@ -36,7 +35,7 @@ def export(names: Iterable[str], weights: str, output: Path) -> None:
 
 
 def write_openvino(keras_file: Path, output: Path) -> None:
-    """Write a saved model as OpenVINO's own."""
+    """Write a saved model as OpenVINO's own, without holding it against Keras."""
     _run(WRITE, keras_file, output)
 
 

@@ -26,17 +26,9 @@ def write_openvino(model: keras.Model, path: Path) -> None:
     Raises:
         BackboneError: what was written gives other features than what Keras made of `model`.
     """
-    openvino = load_openvino()
-    size = model.input_shape[1]
-    network = trace(lambda pixels: model(pixels, training=False), size)
-    pixels = draw_patterns(size, seed=1)[:2]
-    (expected,) = compute(network, pixels)
-    _simplify(network)
-    network.set_friendly_name(model.name)
-    network.inputs[0].set_names({"pixels"})
-    network.outputs[0].set_names({"features"})
-    openvino.save_model(network, path, compress_to_fp16=False)
-    del network
+    pixels = draw_patterns(model.input_shape[1], seed=1)[:2]
+    (expected,) = compute(_as_keras_has_it(model), pixels)
+    load_openvino().save_model(to_openvino(model), path, compress_to_fp16=False)
     (features,) = compute(path, pixels)
     largest, apart = np.abs(expected).max(), np.abs(features - expected).max()
     if not apart <= LARGEST_DIFFERENCE * largest:
@@ -46,12 +38,23 @@ def write_openvino(model: keras.Model, path: Path) -> None:
         )
 
 
-def _simplify(network: Any) -> None:  # noqa: ANN401 - made in C++
+def to_openvino(model: keras.Model) -> Any:  # noqa: ANN401 - made in C++
+    """Make an openvino.Model of a network, without what slows it down."""
+    load_openvino()
     from openvino.passes import ConstantFolding, Manager  # noqa: PLC0415 - without its telemetry
 
     from components.export_backbones.transposes import move_transposes  # noqa: PLC0415 - OpenVINO
 
+    network = _as_keras_has_it(model)
+    network.set_friendly_name(model.name)
+    network.inputs[0].set_names({"pixels"})
+    network.outputs[0].set_names({"features"})
     manager = Manager()
     manager.register_pass(ConstantFolding())
     manager.run_passes(network)
     move_transposes(network)
+    return network
+
+
+def _as_keras_has_it(model: keras.Model) -> Any:  # noqa: ANN401 - made in C++
+    return trace(lambda pixels: model(pixels, training=False), model.input_shape[1])
