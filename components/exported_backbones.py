@@ -1,7 +1,7 @@
 """What stands in a directory of exported backbones: the files of each, and what is known of it.
 
 <name>/backbone.keras              pixels to features, for training and as the reference
-<name>/openvino.xml, openvino.bin  the same in f32 for inference, where OpenVINO was installed
+<name>/openvino.xml, openvino.bin  the same in f32, for inference
 backbones.json                     an ExportedBackbone by name, in the order asked for
 
 Under the name REIGNING the model that is champion in the registry, to be held against the new ones:
