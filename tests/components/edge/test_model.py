@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,8 @@ from tests.tiny_model import COLOURS, PEOPLE, plain_frame, tiny_tflite
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from components.edge.model import Images, Outputs
 
 
 @pytest.fixture
@@ -69,3 +72,18 @@ def test_models_are_measured_in_turns(tmp_path: Path, monkeypatch: pytest.Monkey
     found = measure_together({name: tmp_path / f"{name}.tflite" for name in "ab"})
     assert asked == ["a", "b"] * TURNS
     assert all(0 < each["p50"] <= each["p99"] for each in found.values())
+
+
+def test_waiting_for_a_processor_counts_for_no_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_s = 0.005
+
+    class Waiting(EdgeModel):
+        def __call__(self, image: Images) -> Outputs:
+            time.sleep(wait_s)
+            return super().__call__(image)
+
+    monkeypatch.setattr(model_module, "EdgeModel", Waiting)
+    (tmp_path / "model.tflite").write_bytes(tiny_tflite())
+    assert measure_together({"a": tmp_path / "model.tflite"})["a"]["p50"] < wait_s * 1000
