@@ -92,7 +92,8 @@ def audit_index(
         classes: what its labels are held against.
         options: what was asked for: the protocol, and the seconds that must lie between two blocks
             of one clip; where it is short, a GAP_PARTS-th of its time.
-        copied_clips: pairs of clips that are one recording under two names, on two sides.
+        copied_clips: pairs of clips that are one recording under two names, on two sides or of two
+            people.
 
     Returns:
         What AUDIT_FILE holds (docs/outputs.md), but for the options. With the protocol

@@ -1,4 +1,4 @@
-"""Finds frames that look the same on two sides: clips under two names, and single frames.
+"""Finds clips under two names, and single frames that look the same on two sides.
 
 Pictures are compared by the 64-bit difference hash of the whole square, which
 `extract_frames.picture` computes: as it is, and as that of the mirrored picture. The thresholds
@@ -13,7 +13,7 @@ were chosen on synthetic clips at the defaults of extraction:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Self
 
 import numpy as np
@@ -77,6 +77,9 @@ COMPARED: Final = (
 )
 """Frames of the first side stay; of the others, those that are near them are taken out."""
 
+WITHIN: Final = tuple((side, (side,)) for side in (Split.TRAIN, Split.CALIBRATION, Split.TEST))
+"""Where only copies of somebody else's clips are looked for: nothing leaks inside a side."""
+
 _ROWS: Final = 64
 _COLUMNS: Final = 8192
 
@@ -86,7 +89,8 @@ class Duplicates:
     """What looks the same on two sides.
 
     Attributes:
-        copied_clips: pairs of clips of different sessions that are one recording.
+        copied_clips: pairs of clips that are one recording, of two sessions and on two sides, or
+            of two people.
         near: bool [N], the frames that are near one of a side they must not give away.
     """
 
@@ -120,6 +124,8 @@ def find_duplicates(frames: Frames) -> Duplicates:
     has on their side (of somebody who holds still nothing would be left), and the result is
     marked optimistic all the same. Clips of one session are never copies.
 
+    Within a side two people's clips are compared, too: one of the two is in the wrong folder.
+
     Every pair of frames is looked at, so that the time hardly depends on what they show: 100,000
     frames in 2,000 clips, half of them tested on, took 3.2 to 5.1 s on one core of a busy machine,
     in 9 MB; and 7 s where all were filmed at one desk. To look up equal parts of the hashes
@@ -127,17 +133,22 @@ def find_duplicates(frames: Frames) -> Duplicates:
     """
     near, inside = np.zeros((2, len(frames.dhash)), np.bool_)
     copied: set[frozenset[int]] = set()
-    for side, others in COMPARED:
+    for side, others in (*COMPARED, *WITHIN):
+        within = side in others
         ours, theirs = _Part.of(frames, (side,)), _Part.of(frames, others)
-        if not len(theirs.clip):
-            continue
         for number, clip in enumerate(ours.clip.tolist()):
+            theirs = ours.after(number) if within else theirs
+            if not len(theirs.clip):
+                break
             own = ours.clip_at(number)
             nearest, matched = _compare(own.dhash, theirs)
-            foreign = theirs.session != ours.session[number]
-            found, is_foreign = nearest <= NEAR_BITS, np.repeat(foreign, theirs.sizes)
-            near[theirs.rows[found & is_foreign]] = True
-            inside[theirs.rows[found & ~is_foreign]] = True
+            if within:
+                foreign = theirs.person != ours.person[number]
+            else:
+                foreign = theirs.session != ours.session[number]
+                found, is_foreign = nearest <= NEAR_BITS, np.repeat(foreign, theirs.sizes)
+                near[theirs.rows[found & is_foreign]] = True
+                inside[theirs.rows[found & ~is_foreign]] = True
             hit = np.add.reduceat(nearest <= COPIED_BITS, theirs.starts[:-1], dtype=np.intp)
             alike = _is_most(matched, len(own.dhash)) | _is_most(hit, theirs.sizes)
             for candidate in np.flatnonzero(foreign & alike).tolist():
@@ -178,6 +189,7 @@ class _Part:
         time_s: [n].
         clip: [c], the clips' numbers.
         session: [c], the numbers of the clips' sessions.
+        person: [c], the numbers of the people in them.
         starts: [c + 1], where each clip begins, and where the last one ends.
     """
 
@@ -186,6 +198,7 @@ class _Part:
     time_s: npt.NDArray[np.float64]
     clip: Numbers
     session: Numbers
+    person: Numbers
     starts: Numbers
 
     @classmethod
@@ -199,6 +212,7 @@ class _Part:
             time_s=frames.time_s[mask],
             clip=clip,
             session=frames.session[clip],
+            person=frames.person[clip],
             starts=np.concatenate(([0], np.cumsum(counts[clip]))),
         )
 
@@ -206,6 +220,20 @@ class _Part:
         """The frames of one of the clips."""
         rows = slice(self.starts[number], self.starts[number + 1])
         return _Clip(self.dhash[rows], self.time_s[rows])
+
+    def after(self, number: int) -> Self:
+        """What follows one of the clips."""
+        first, behind = self.starts[number + 1], slice(number + 1, None)
+        return replace(
+            self,
+            rows=self.rows[first:],
+            dhash=self.dhash[first:],
+            time_s=self.time_s[first:],
+            clip=self.clip[behind],
+            session=self.session[behind],
+            person=self.person[behind],
+            starts=self.starts[behind] - first,
+        )
 
     @property
     def sizes(self) -> Numbers:

@@ -13,7 +13,7 @@ from components.split_dataset.assign import side_at
 from components.split_dataset.gather import row_readers
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     import numpy.typing as npt
@@ -46,6 +46,7 @@ class Frames:
         side: uint8 [N], see `code_of`.
         starts: [C + 1], where each clip begins, and where the last one ends.
         session: [C], the same number for clips of the same session of the same person.
+        person: [C], the same number for clips of the same person.
     """
 
     dhash: npt.NDArray[np.uint64]
@@ -53,6 +54,7 @@ class Frames:
     side: Codes
     starts: npt.NDArray[np.intp]
     session: npt.NDArray[np.intp]
+    person: npt.NDArray[np.intp]
 
     def rows_of(self, clip: int) -> slice:
         """Where the frames of a clip stand, by its place among the clips."""
@@ -69,13 +71,13 @@ def read_frames(shards: Sequence[Path], clips: Sequence[Clip], plans: Mapping[st
             dhash.append(table["dhash"].to_numpy())
             time_s.append(table["time_s"].to_numpy())
             side.append([code_of(side_at(plan, at)) for at in time_s[-1].tolist()])
-    sessions = {name: n for n, name in enumerate(dict.fromkeys(map(_session, clips)))}
     return Frames(
         dhash=np.concatenate(dhash),
         time_s=np.concatenate(time_s),
         side=np.concatenate(side).astype(np.uint8),
         starts=np.cumsum([0, *(clip.count for clip in clips)]),
-        session=np.asarray([sessions[_session(clip)] for clip in clips]),
+        session=_numbered((clip.person_id, clip.session) for clip in clips),
+        person=_numbered(clip.person_id for clip in clips),
     )
 
 
@@ -96,5 +98,7 @@ def shuffled(frames: Frames, clips: Sequence[Clip], strangers: Collection[str], 
     return side
 
 
-def _session(clip: Clip) -> tuple[str, str]:
-    return clip.person_id, clip.session
+def _numbered(names: Iterable[Hashable]) -> npt.NDArray[np.intp]:
+    """A number for each name, the same for the same."""
+    numbers: dict[Hashable, int] = {}
+    return np.asarray([numbers.setdefault(name, len(numbers)) for name in names], np.intp)

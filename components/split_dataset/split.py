@@ -124,7 +124,7 @@ def settle_sides(
 
     Returns:
         The frames with their final sides, what a split at random would have made of those, and how
-        many pairs of clips stand on both sides under two names.
+        many pairs of clips are one recording under two names that must not be.
     """
     if options.protocol == Protocol.RANDOM_FRAMES:
         side = shuffled(frames, clips, strangers, options.seed)

@@ -22,14 +22,15 @@ from tests.shards import hash_of
 FAR = [hash_of(f"far{number}") for number in range(40)]
 
 
-def frames(*clips: tuple[Split, int, list[int]]) -> Frames:
-    """Clips of one side each: the side, the session's number, the hashes."""
+def frames(*clips: tuple[Split, int, list[int]], people: list[int] | None = None) -> Frames:
+    """Clips of one side each: side, session's number, hashes; all one person's if not told."""
     return Frames(
         dhash=np.asarray([value for *_, hashes in clips for value in hashes], np.uint64),
         time_s=np.asarray([0.2 * n for *_, own in clips for n in range(len(own))]),
         side=np.asarray([code_of(side) for side, _, own in clips for _ in own], np.uint8),
         starts=np.cumsum([0, *(len(own) for *_, own in clips)]),
         session=np.asarray([session for _, session, _ in clips]),
+        person=np.asarray(people or [0] * len(clips)),
     )
 
 
@@ -124,9 +125,13 @@ def test_a_clip_of_which_less_looks_the_same_is_not(other):
     assert not find_duplicates(pair).copied_clips
 
 
-def test_a_clip_on_the_same_side_is_no_leak():
-    pair = frames((Split.TRAIN, 0, FAR[:10]), (Split.TRAIN, 1, FAR[:10]))
-    assert not find_duplicates(pair).copied_clips
+@pytest.mark.parametrize("side", [Split.TRAIN, Split.CALIBRATION, Split.TEST])
+def test_a_clip_on_the_same_side_is_no_leak_of_one_person_but_copied_from_another(side):
+    clips = [(side, 0, FAR[20:30]), (side, 1, FAR[:10]), (side, 2, FAR[30:]), (side, 3, FAR[:10])]
+    assert not find_duplicates(frames(*clips)).copied_clips
+    copied = find_duplicates(frames(*clips, people=[0, 0, 1, 1]))
+    assert copied.copied_clips == 1
+    assert not copied.near.any()
 
 
 def test_in_a_session_of_its_own_a_clip_is_not_copied_and_loses_what_it_can_spare():

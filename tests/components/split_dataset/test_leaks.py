@@ -96,6 +96,17 @@ def test_a_stranger_who_is_somebody_known_under_another_name_fails_the_step(spli
         split([*cohort, *strangers], stranger_share=1.0)
 
 
+@pytest.mark.parametrize("session", [0, 1])
+def test_a_copy_in_another_persons_folder_fails_the_step_whichever_side_it_is_on(
+    split, cohort, session
+):
+    other = cohort[2 + session]
+    assert other.person_id != cohort[0].person_id
+    planted = [replace(clip, hashes=cohort[0].hashes) if clip is other else clip for clip in cohort]
+    with pytest.raises(LeakError, match="'clips_under_two_names': 1"):
+        split(planted)
+
+
 def test_a_leak_is_told_without_a_name(split, cohort):
     planted = replace(cohort[1], hashes=cohort[0].hashes)
     with pytest.raises(LeakError) as caught:
