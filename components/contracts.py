@@ -184,6 +184,17 @@ REJECTS: Final = pa.schema(
 )
 """One row a clip or a still that did not get through, with a `Reason`."""
 
+COPIES: Final = pa.schema(
+    [
+        pa.field("pair", pa.int32(), nullable=False),
+        pa.field("person_id", pa.string(), nullable=False),
+        pa.field("session", pa.string(), nullable=False),
+        pa.field("uri", pa.string(), nullable=False),
+        pa.field("clip_id", pa.string(), nullable=False),
+    ]
+)
+"""Two rows for each pair of clips that are one recording under two names."""
+
 PEOPLE: Final = pa.schema(
     [
         pa.field("person_id", pa.string(), nullable=False),
@@ -317,6 +328,7 @@ CLIP_QUALITY_FILE: Final = "clip_quality.parquet"
 ENROLMENT_FILE: Final = "enrolment.parquet"
 FRAMES_FILE: Final = "frames.parquet"
 REJECTS_FILE: Final = "rejects.parquet"
+COPIES_FILE: Final = "copies.parquet"
 INDEX_FILE: Final = "index.parquet"
 SAMPLES_FILE: Final = "samples.parquet"
 PICTURES_FILE: Final = "pictures.parquet"

@@ -24,6 +24,8 @@ import pyarrow.csv
 
 from components.artifacts import atomic_directory, atomic_file, read_json, write_json
 from components.contracts import (
+    COPIES,
+    COPIES_FILE,
     ENROLMENT,
     ENROLMENT_FILE,
     GOOD_ENROLMENT,
@@ -55,6 +57,7 @@ STEPS_FILE: Final = "steps.json"
 REPORT_FILE: Final = "report.html"
 REJECTS_CSV: Final = "rejects.csv"
 ENROLMENT_CSV: Final = "enrolment.csv"
+COPIES_CSV: Final = "copies.csv"
 CHAMPION: Final = "champion"
 
 LONGEST_RUN_S: Final = 24 * 3600
@@ -152,6 +155,7 @@ def _run(
     events = work / "events.jsonl"
     with ProgressDisplay(console) as display:
         exit_code = _watch_child(work, output / RUN_LOG, events, display, environment)
+    _tell_copies(work, output)
     if exit_code:
         raise RollcallError(_explain(display, output / RUN_LOG))
     tasks = next((work / "pipeline").iterdir())
@@ -252,6 +256,16 @@ def _returned(tasks: Path, task: str) -> str:
     """What a task returned."""
     written = read_json(tasks / task / "executor_output.json")
     return str(written["parameterValues"]["Output"])
+
+
+def _tell_copies(work: Path, output: Path) -> None:
+    """Say which clips are one recording, if any are, whether the run succeeded or not."""
+    (output / COPIES_CSV).unlink(missing_ok=True)
+    for table in (work / "pipeline").glob(f"*/split-dataset/audit/{COPIES_FILE}"):
+        with open_table(table, COPIES) as file:
+            found = file.metadata.num_rows
+        if found:
+            _write_csv(table, COPIES, output / COPIES_CSV)
 
 
 def _write_csv(table: Path, schema: pa.Schema, output: Path) -> None:

@@ -32,6 +32,7 @@ from components.removal import AREAS, is_of
 from pipelines.local import (
     CHAMPION,
     CHECKPOINTS,
+    COPIES_CSV,
     ENROLMENT_CSV,
     REJECTS_CSV,
     REPORT_FILE,
@@ -160,7 +161,7 @@ def traces_in(output: Path, clue: Clue, problems: list[str]) -> Iterator[Item]:
     for name in (REPORT_FILE, RUN_LOG):
         if (output / name).exists() and clue.is_in_text(output / name):
             yield _file_item("text", output / name, "the pseudonym or a clip's id is in it")
-    for name in (REJECTS_CSV, ENROLMENT_CSV):
+    for name in (REJECTS_CSV, ENROLMENT_CSV, COPIES_CSV):
         table = output / name
         if table.exists() and any(clue.is_in_row(row) for row in _rows(table)):
             found = _file_item("table", table, "other rows stay")

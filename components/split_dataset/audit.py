@@ -126,7 +126,8 @@ def audit_index(
         raise LeakError(
             f"the split leaks, so that its score would mean nothing: {broken}. "
             "If clips were renamed or copied between sessions or people, re-encoded, trimmed or "
-            "mirrored ones too, leave each recording where it belongs and delete its copies. "
+            "mirrored ones too, leave each recording where it belongs and delete its copies; "
+            "a run on one machine lists them in copies.csv. "
             "Recordings of one person that look alike throughout belong into one session's folder."
         )
     removed = Split.NEAR_DUPLICATE

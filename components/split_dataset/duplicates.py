@@ -89,12 +89,12 @@ class Duplicates:
     """What looks the same on two sides.
 
     Attributes:
-        copied_clips: pairs of clips that are one recording, of two sessions and on two sides, or
-            of two people.
+        copied_clips: pairs of clips, by their places, that are one recording, of two sessions and
+            on two sides, or of two people.
         near: bool [N], the frames that are near one of a side they must not give away.
     """
 
-    copied_clips: int
+    copied_clips: list[tuple[int, int]]
     near: Flags
 
 
@@ -132,7 +132,7 @@ def find_duplicates(frames: Frames) -> Duplicates:
     (multi-index hashing) took 0.8 s where they are spread evenly, and 15 s at one desk.
     """
     near, inside = np.zeros((2, len(frames.dhash)), np.bool_)
-    copied: set[frozenset[int]] = set()
+    copied: set[tuple[int, int]] = set()
     for side, others in (*COMPARED, *WITHIN):
         within = side in others
         ours, theirs = _Part.of(frames, (side,)), _Part.of(frames, others)
@@ -154,8 +154,9 @@ def find_duplicates(frames: Frames) -> Duplicates:
             for candidate in np.flatnonzero(foreign & alike).tolist():
                 other = theirs.clip_at(candidate)
                 if _is_mostly(own, other) or _is_mostly(other, own):
-                    copied.add(frozenset((clip, theirs.clip[candidate])))
-    return Duplicates(len(copied), near | _affordable(inside, frames))
+                    one, another = sorted((clip, int(theirs.clip[candidate])))
+                    copied.add((one, another))
+    return Duplicates(sorted(copied), near | _affordable(inside, frames))
 
 
 def _affordable(inside: Flags, frames: Frames) -> Flags:

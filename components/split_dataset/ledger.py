@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from components.artifacts import read_json, write_json
 from components.contracts import (
     CLIPS,
     CLIPS_FILE,
+    COPIES,
+    COPIES_FILE,
     EXTRACT_FILE,
     INGEST_FILE,
     REJECTS,
@@ -16,11 +21,14 @@ from components.contracts import (
     SOURCE_FILE,
 )
 from components.errors import ContractError
-from components.parquet import open_table, parquet_writer, read_table
+from components.parquet import open_table, parquet_writer, read_table, write_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
+
+LISTED_PAIRS: Final = 1000
+"""Of copies; whoever has more looks at their folders first."""
 
 
 def close_books(
@@ -65,6 +73,23 @@ def close_books(
     }
     write_json(output / SOURCE_FILE, summary)
     return summary
+
+
+def write_copies(clips: Path, pairs: Sequence[tuple[str, str]], output: Path) -> None:
+    """Write COPIES_FILE, for people to find and delete them.
+
+    Args:
+        clips: the directory that ingest_videos wrote.
+        pairs: ids of clips that are one recording; the first LISTED_PAIRS are written.
+        output: the directory to write into.
+    """
+    told = list(enumerate(pairs[:LISTED_PAIRS], start=1))
+    ids = sorted({clip for _, pair in told for clip in pair})
+    table = read_table(clips / CLIPS_FILE, CLIPS, [name for name in COPIES.names if name != "pair"])
+    own = table.filter(pc.is_in(table["clip_id"], pa.array(ids, pa.string())))
+    row_of = {row["clip_id"]: row for row in own.to_pylist()}
+    rows = [{"pair": number, **row_of[clip]} for number, pair in told for clip in pair]
+    write_table(output / COPIES_FILE, pa.Table.from_pylist(rows, schema=COPIES))
 
 
 def _sum(notes: Iterable[dict[str, float]]) -> dict[str, float]:

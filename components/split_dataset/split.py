@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ from components.contracts import (
     views_file,
     views_schema,
 )
-from components.errors import ContractError, SourceError
+from components.errors import ContractError, LeakError, SourceError
 from components.model_directory import CLASSES_FILE, STRANGER, Classes, Role
 from components.parquet import open_table, parquet_writer
 from components.split_dataset.assign import SplitOptions, plan_clips
@@ -37,13 +38,13 @@ from components.split_dataset.audit import audit_index
 from components.split_dataset.duplicates import find_duplicates
 from components.split_dataset.enrolment import write_enrolment
 from components.split_dataset.gather import Clip, locate_clips, row_readers
-from components.split_dataset.ledger import close_books
+from components.split_dataset.ledger import close_books, write_copies
 from components.split_dataset.pictures import write_pictures
 from components.split_dataset.sides import code_of, names_of, read_frames, shuffled
 from components.telemetry import step
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from components.split_dataset.sides import Codes, Frames
@@ -70,8 +71,9 @@ def split_dataset(
         extractions: the directories that extract_frames noted its rejects and qualities in.
         options: how to split.
         dataset: the directory to make: index, features, pictures, samples, classes.
-        audit: the directory to make: what was found, the rejects, the books of the source, and how
-            well each person is enrolled.
+        audit: the directory to make: what was found, the rejects, the books of the source, how well
+            each person is enrolled, and which clips are copies. It is made where there is a leak,
+            too, without what was found.
         pictures: of which sides the frames themselves are copied, a `Pictures`.
 
     Returns:
@@ -85,8 +87,8 @@ def split_dataset(
     found = locate_clips(shards)
     with (
         step("split_dataset") as progress,
+        _books(audit) as books,
         atomic_directory(dataset) as data,
-        atomic_directory(audit) as books,
     ):
         used = {clip.clip_id for clip in found}
         summary = close_books(clips, extractions, used, books)
@@ -103,6 +105,8 @@ def split_dataset(
         classes.write(data / CLASSES_FILE)
         planned = read_frames(shards, found, plans)
         sides, random_side, copied = settle_sides(planned, found, strangers, options)
+        copies = [(found[one].clip_id, found[other].clip_id) for one, other in copied]
+        write_copies(clips, copies, books)
         gathering.write_index(sides.side, random_side, classes)
         for name in usable:
             gathering.write_features(name)
@@ -111,20 +115,33 @@ def split_dataset(
         write_pictures(frames, found, sides, pictures, data, progress)
         gathering.write_samples()
         write_json(data / EMBEDDING_FILE, embedding)
-        findings = audit_index(data / INDEX_FILE, classes, options, copied)
+        findings = audit_index(data / INDEX_FILE, classes, options, len(copied))
         findings["protocol"]["options"] = asdict(options)
         write_json(books / AUDIT_FILE, findings)
     return findings
 
 
+@contextmanager
+def _books(audit: Path) -> Iterator[Path]:
+    """Make a directory that stays where there is a leak: it says where to look."""
+    leak = None
+    with atomic_directory(audit) as directory:
+        try:
+            yield directory
+        except LeakError as error:
+            leak = error
+    if leak:
+        raise leak
+
+
 def settle_sides(
     frames: Frames, clips: Sequence[Clip], strangers: Collection[str], options: SplitOptions
-) -> tuple[Frames, Codes, int]:
+) -> tuple[Frames, Codes, list[tuple[int, int]]]:
     """Take near-duplicates out, or shuffle, as the protocol asks.
 
     Returns:
-        The frames with their final sides, what a split at random would have made of those, and how
-        many pairs of clips are one recording under two names that must not be.
+        The frames with their final sides, what a split at random would have made of those, and the
+        pairs of clips, by their places, that are one recording under two names.
     """
     if options.protocol == Protocol.RANDOM_FRAMES:
         side = shuffled(frames, clips, strangers, options.seed)

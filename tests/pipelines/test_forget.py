@@ -80,6 +80,8 @@ def output(tmp_path, source):
     (folder / "enrolment.csv").write_text(
         "\n".join(["person_id,role,sessions,verdict", *people, ""])
     )
+    pair = [f'1,"{person}","s1","{source.as_uri()}/x",c-{person}' for person in (PERSON, OTHER)]
+    (folder / "copies.csv").write_text("\n".join(["pair,person_id,session,uri,clip_id", *pair, ""]))
     return folder
 
 
@@ -118,6 +120,7 @@ def test_everything_that_derives_from_the_person_is_found(request_):
         ("text", "report.html"): "remove",
         ("table", "rejects.csv"): "rewrite without them",
         ("table", "enrolment.csv"): "rewrite without them",
+        ("table", "copies.csv"): "rewrite without them",
         ("file of the source", "videos/<person>/s1.mp4"): "remove",
         ("file of the source", "images/<person>/s1/a.jpg"): "remove",
     }
@@ -155,6 +158,9 @@ def test_afterwards_nothing_of_the_person_is_left_and_all_of_the_others_is(
     assert "/p-10/" in rejects
     enrolment = (output / "enrolment.csv").read_text().splitlines()[1:]
     assert [line.split(",")[0] for line in enrolment] == [OTHER, "p-10"]
+    copies = (output / "copies.csv").read_text()
+    assert PERSON not in copies.replace("p-10", "")
+    assert f",{OTHER}," in copies
 
 
 def test_a_second_time_nothing_is_found(request_):
@@ -518,7 +524,7 @@ def test_the_audit_log_counts_and_names_nobody(monkeypatch, capsys, arguments, t
     assert ended["source_fingerprints"] == ["2" * 64]
     assert ended["counts"] == {
         "removed": 4,
-        "rewritten": 2,
+        "rewritten": 3,
         "versions_revoked": 1,
         "left": 0,
         "failed": 0,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 
 from components.artifacts import write_json
 from components.contracts import (
+    COPIES,
+    COPIES_FILE,
     ENROLMENT,
     ENROLMENT_FILE,
     LEADERBOARD_FILE,
@@ -13,7 +16,7 @@ from components.contracts import (
     REJECTS_FILE,
 )
 from components.parquet import write_table
-from pipelines.local import CHAMPION, REPORT_FILE, _lay_out
+from pipelines.local import CHAMPION, COPIES_CSV, REPORT_FILE, _lay_out, _tell_copies
 
 VERSION = "7"
 
@@ -55,3 +58,32 @@ def test_where_nothing_was_ranked_no_champion_is_left_and_no_version_named(tasks
     assert _lay_out(tasks(None), output) == ""
     assert not (output / CHAMPION).exists()
     assert {LEADERBOARD_FILE, REPORT_FILE} <= {path.name for path in output.iterdir()}
+
+
+@pytest.fixture
+def copies(tmp_path):
+    def _copies(number):
+        audit = tmp_path / "work" / "pipeline" / "run" / "split-dataset" / "audit"
+        audit.mkdir(parents=True)
+        row = {"pair": 1, "person_id": "p-1", "session": "s1", "uri": "file:///a", "clip_id": "c"}
+        write_table(audit / COPIES_FILE, pa.Table.from_pylist([row] * number, COPIES))
+        return tmp_path / "work"
+
+    return _copies
+
+
+def test_what_a_run_found_to_be_copies_is_told_though_it_failed(copies, output):
+    _tell_copies(copies(2), output)
+    lines = (output / COPIES_CSV).read_text().splitlines()
+    assert lines == [
+        '"pair","person_id","session","uri","clip_id"',
+        *['1,"p-1","s1","file:///a","c"'] * 2,
+    ]
+
+
+@pytest.mark.parametrize("came_to_it", [True, False])
+def test_where_there_are_no_copies_none_are_told_of_an_earlier_run(copies, output, came_to_it):
+    (output / COPIES_CSV).touch()
+    work = copies(0)
+    _tell_copies(work if came_to_it else work / "pipeline", output)
+    assert not (output / COPIES_CSV).exists()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from components.artifacts import read_json
-from components.contracts import AUDIT_FILE, INDEX, INDEX_FILE
+from components.contracts import AUDIT_FILE, COPIES, COPIES_FILE, INDEX, INDEX_FILE
 from components.errors import LeakError
 from components.extract_frames.picture import Picture, difference_hash
 from components.parquet import read_table
@@ -36,7 +36,7 @@ def hashes_of(path):
         return tuple(difference_hash(picture.square()) for picture in pictures)
 
 
-COPIES = {
+ALTERED = {
     "re-encoded": lambda frames: (frames, {"options": {"crf": "35"}, "pix_fmt": "yuv420p"}),
     "of half the size, in another codec": lambda frames: (
         [cv2.resize(frame, None, fx=0.5, fy=0.5) for frame in frames],
@@ -78,9 +78,9 @@ def test_different_recordings_pass(sides, cohort):
     assert audit["near_duplicates_removed"] == 0
 
 
-@pytest.mark.parametrize("kind", COPIES)
+@pytest.mark.parametrize("kind", ALTERED)
 def test_a_copy_under_another_name_in_another_session_fails_the_step(split, cohort, tmp_path, kind):
-    frames, encoding = COPIES[kind](film(0))
+    frames, encoding = ALTERED[kind](film(0))
     copy = hashes_of(write_video(tmp_path / "copy.mp4", frames, fps=FPS, **encoding))
     planted = replace(cohort[1], frames=len(copy), hashes=copy)  # the same person's other session
     with pytest.raises(LeakError, match="'clips_under_two_names': 1"):
@@ -105,6 +105,20 @@ def test_a_copy_in_another_persons_folder_fails_the_step_whichever_side_it_is_on
     planted = [replace(clip, hashes=cohort[0].hashes) if clip is other else clip for clip in cohort]
     with pytest.raises(LeakError, match="'clips_under_two_names': 1"):
         split(planted)
+
+
+def test_where_copies_fail_the_step_the_audit_says_which_and_there_is_no_dataset(
+    split, cohort, tmp_path
+):
+    planted = replace(cohort[3], hashes=cohort[0].hashes)
+    with pytest.raises(LeakError, match=r"lists them in copies\.csv"):
+        split([*cohort[:3], planted, *cohort[4:]])
+    (written,) = tmp_path.glob(f"*/audit/{COPIES_FILE}")
+    rows = read_table(written, COPIES).to_pylist()
+    assert [(row["pair"], row["clip_id"], row["person_id"]) for row in rows] == [
+        (1, clip.clip_id, clip.person_id) for clip in (cohort[0], planted)
+    ]
+    assert not (written.parents[1] / "dataset").exists()
 
 
 def test_a_leak_is_told_without_a_name(split, cohort):
