@@ -3,9 +3,9 @@
 Makes a synthetic cohort with two sessions of everybody and runs the pipeline on it, or takes a run
 that kept its features; then trains heads on one session and tests them on the other, once for each
 seed. All train for as many epochs. `random start` is the usual recipe: Adam at 1e-3 from Glorot
-weights, no dropout, the last epoch's weights. The others start from LDA as heads do; each of those
-below leaves one thing out of `as shipped`, or averages the weights of all seeds (`soup`). `uneven`
-is the same where every other person has a fifth of their training frames.
+weights, 32 frames a step, no dropout, the last epoch's weights. The others start from LDA as heads
+do; each of those below leaves one thing out of `as shipped`, or averages the weights of all seeds
+(`soup`). `uneven` is the same where every other person has a fifth of their training frames.
 
 With `--augment-views K` it compares what augmented views of the training frames give instead: K or
 fewer that are cached (as the step does it), another one in each epoch in the frame's place (as live
@@ -41,7 +41,6 @@ from components.train_model import heads, trainer  # noqa: E402
 from components.train_model.curves import Curves  # noqa: E402
 from components.train_model.dataset import Dataset, Picked, read_dataset  # noqa: E402
 from components.train_model.heads import (  # noqa: E402
-    BATCH_SIZE,
     Head,
     Rows,
     train_head,
@@ -68,6 +67,7 @@ LDA_START = {
     "smoothing 0.1": ((trainer, "LABEL_SMOOTHING", 0.1), (heads, "LABEL_SMOOTHING", 0.1)),
 }
 """What each variant has in the place of what."""
+KERAS_BATCH = 32
 POOR_SHARE = 5
 BINS = 10
 TIMEOUT_S = 7200
@@ -125,7 +125,7 @@ def random_start(dataset: Dataset, train: Rows, epochs: int, seed: int) -> Head:
     )
     generator = generator_for(seed, "", "random start")
     for _ in range(epochs):
-        started.epoch(train, BATCH_SIZE, generator)
+        started.epoch(train, KERAS_BATCH, generator)
     found = (start.standardisation, started.weights, dataset.classes, Curves())
     return Head(*found, shrinkage=0.0, temperature=1.0, best_epoch=epochs)
 
