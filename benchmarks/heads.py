@@ -40,11 +40,7 @@ from components.model_directory import STRANGER  # noqa: E402
 from components.train_model import heads, trainer  # noqa: E402
 from components.train_model.curves import Curves  # noqa: E402
 from components.train_model.dataset import Dataset, Picked, read_dataset  # noqa: E402
-from components.train_model.heads import (  # noqa: E402
-    Head,
-    Rows,
-    train_head,
-)
+from components.train_model.heads import Head, Rows, train_head  # noqa: E402
 from components.train_model.lda import fit_lda  # noqa: E402
 from components.train_model.seeds import generator_for  # noqa: E402
 from components.train_model.trainer import Trainer  # noqa: E402
@@ -68,6 +64,7 @@ LDA_START = {
 }
 """What each variant has in the place of what."""
 KERAS_BATCH = 32
+"""What `fit` takes where it is not told."""
 POOR_SHARE = 5
 BINS = 10
 TIMEOUT_S = 7200

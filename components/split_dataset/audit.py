@@ -13,6 +13,7 @@ from components.model_directory import STRANGER, Classes
 from components.parquet import open_table
 from components.split_dataset.assign import GAP_PARTS
 from components.split_dataset.duplicates import THRESHOLDS
+from components.split_dataset.sides import SIDES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from components.split_dataset.assign import SplitOptions
 
 BATCH_ROWS = 4096
-SIDES = (Split.TRAIN, Split.CALIBRATION, Split.TEST)
 ROUNDING_S = 1e-6
 
 

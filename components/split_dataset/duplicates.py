@@ -14,12 +14,12 @@ were chosen on synthetic clips at the defaults of extraction:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 import numpy as np
 
 from components.contracts import Split
-from components.split_dataset.sides import code_of
+from components.split_dataset.sides import SIDES, code_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -77,9 +77,6 @@ COMPARED: Final = (
 )
 """Frames of the first side stay; of the others, those that are near them are taken out."""
 
-WITHIN: Final = tuple((side, (side,)) for side in (Split.TRAIN, Split.CALIBRATION, Split.TEST))
-"""Where only copies of somebody else's clips are looked for: nothing leaks inside a side."""
-
 _ROWS: Final = 64
 _COLUMNS: Final = 8192
 
@@ -133,30 +130,41 @@ def find_duplicates(frames: Frames) -> Duplicates:
     """
     near, inside = np.zeros((2, len(frames.dhash)), np.bool_)
     copied: set[tuple[int, int]] = set()
-    for side, others in (*COMPARED, *WITHIN):
-        within = side in others
+    for side, others in COMPARED:
         ours, theirs = _Part.of(frames, (side,)), _Part.of(frames, others)
+        if not len(theirs.clip):
+            continue
         for number, clip in enumerate(ours.clip.tolist()):
-            theirs = ours.after(number) if within else theirs
-            if not len(theirs.clip):
-                break
             own = ours.clip_at(number)
-            nearest, matched = _compare(own.dhash, theirs)
-            if within:
-                foreign = theirs.person != ours.person[number]
-            else:
-                foreign = theirs.session != ours.session[number]
-                found, is_foreign = nearest <= NEAR_BITS, np.repeat(foreign, theirs.sizes)
-                near[theirs.rows[found & is_foreign]] = True
-                inside[theirs.rows[found & ~is_foreign]] = True
-            hit = np.add.reduceat(nearest <= COPIED_BITS, theirs.starts[:-1], dtype=np.intp)
-            alike = _is_most(matched, len(own.dhash)) | _is_most(hit, theirs.sizes)
-            for candidate in np.flatnonzero(foreign & alike).tolist():
-                other = theirs.clip_at(candidate)
-                if _is_mostly(own, other) or _is_mostly(other, own):
-                    one, another = sorted((clip, int(theirs.clip[candidate])))
-                    copied.add((one, another))
+            compared = _compare(own.dhash, theirs)
+            foreign = theirs.session != ours.session[number]
+            found, is_foreign = compared.nearest <= NEAR_BITS, np.repeat(foreign, theirs.sizes)
+            near[theirs.rows[found & is_foreign]] = True
+            inside[theirs.rows[found & ~is_foreign]] = True
+            for other in _copies(own, theirs, compared, foreign):
+                copied.add((min(clip, other), max(clip, other)))
+    for side in SIDES:
+        copied.update(_copied_within(_Part.of(frames, (side,))))
     return Duplicates(sorted(copied), near | _affordable(inside, frames))
+
+
+def _copied_within(part: _Part) -> Iterator[tuple[int, int]]:
+    """Pairs of clips of two people that are one recording."""
+    for number, clip in enumerate(part.clip[:-1].tolist()):
+        own, behind = part.clip_at(number), part.after(number)
+        foreign = behind.person != part.person[number]
+        for other in _copies(own, behind, _compare(own.dhash, behind), foreign):
+            yield clip, other
+
+
+def _copies(own: _Clip, theirs: _Part, compared: _Compared, suspects: Flags) -> Iterator[int]:
+    """Which of the suspects [c] among their clips are the same recording as one of ours."""
+    hit = np.add.reduceat(compared.nearest <= COPIED_BITS, theirs.starts[:-1], dtype=np.intp)
+    alike = _is_most(compared.matched, len(own.dhash)) | _is_most(hit, theirs.sizes)
+    for candidate in np.flatnonzero(suspects & alike).tolist():
+        other = theirs.clip_at(candidate)
+        if _is_mostly(own, other) or _is_mostly(other, own):
+            yield int(theirs.clip[candidate])
 
 
 def _affordable(inside: Flags, frames: Frames) -> Flags:
@@ -251,13 +259,21 @@ class _Part:
             first = last
 
 
-def _compare(own: Hashes, theirs: _Part) -> tuple[npt.NDArray[np.uint8], Numbers]:
-    """Hold the frames of one clip against all of another part.
+class _Compared(NamedTuple):
+    """What a comparison of one clip with another part says.
 
-    Returns:
-        The bits between each of their frames and the nearest one of the clip's [n], and how many of
-        the clip's frames are within COPIED_BITS of one of each of their clips [c].
+    Attributes:
+        nearest: [n], the bits between each of their frames and the nearest one of the clip's.
+        matched: [c], how many of the clip's frames are within COPIED_BITS of one of each of their
+            clips.
     """
+
+    nearest: npt.NDArray[np.uint8]
+    matched: Numbers
+
+
+def _compare(own: Hashes, theirs: _Part) -> _Compared:
+    """Hold the frames of one clip against all of another part."""
     nearest = np.full(len(theirs.dhash), 64, np.uint8)
     matched = np.zeros(len(theirs.clip), np.intp)
     for start in range(0, len(own), _ROWS):
@@ -270,7 +286,7 @@ def _compare(own: Hashes, theirs: _Part) -> tuple[npt.NDArray[np.uint8], Numbers
             if alike.any():
                 within = theirs.starts[first:last] - theirs.starts[first]
                 matched[first:last] += np.logical_or.reduceat(alike, within, axis=1).sum(axis=0)
-    return nearest, matched
+    return _Compared(nearest, matched)
 
 
 def _is_mostly(one: _Clip, other: _Clip) -> bool:
