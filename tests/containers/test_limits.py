@@ -80,7 +80,7 @@ def test_a_hog_in_the_place_of_a_step_is_killed_and_fails_the_test(
     run: Run, tmp_path: Path
 ) -> None:
     hog = replay(run, run.call("split_dataset"), tmp_path / "hog", instead=HOG).measured
-    assert (hog.exit_code, hog.kills) == (KILLED, 1)
+    assert (hog.exit_code, hog.kills) == (KILLED, 1)  # it is one process, without a child
     with pytest.raises(AssertionError, match="needs more than its 2048 MiB"):
         hog.check()
 
@@ -88,10 +88,11 @@ def test_a_hog_in_the_place_of_a_step_is_killed_and_fails_the_test(
 def test_a_step_whose_row_is_too_small_is_killed_and_fails_the_test(
     run: Run, tmp_path: Path
 ) -> None:
-    done = replay(run, run.call("train_model"), tmp_path / "tight", memory=200 * MIB)
-    assert (done.measured.exit_code, done.measured.kills) == (KILLED, 1)
+    tight = replay(run, run.call("train_model"), tmp_path / "tight", memory=200 * MIB).measured
+    assert tight.exit_code == KILLED
+    assert tight.kills >= 1  # a child that it was starting may be killed right after it
     with pytest.raises(AssertionError, match="needs more than its 200 MiB"):
-        done.measured.check()
+        tight.check()
 
 
 def test_a_child_that_is_killed_is_found_out_even_if_its_parent_succeeds(
