@@ -8,7 +8,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 
 import h5py
 import keras
@@ -323,10 +322,8 @@ def test_without_egress_the_error_says_what_to_do(server):
 def test_a_silent_server_is_not_waited_for(server, monkeypatch):
     monkeypatch.setattr(backbones, "DOWNLOAD_TIMEOUT_S", 0.3)
     before = socket.getdefaulttimeout()
-    start = time.monotonic()
-    with pytest.raises(BackboneError, match=HOW_TO):
+    with pytest.raises(BackboneError, match=HOW_TO):  # and not pytest's own timeout
         build_backbone("MobileNetV2")
-    assert time.monotonic() - start < 10
     assert socket.getdefaulttimeout() == before
 
 
