@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 settings.register_profile("rollcall", deadline=None)  # a busy machine is no failure
 settings.load_profile("rollcall")
+
+# In the background of a script it is ignored, here and in what tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TODAY = date(2025, 6, 15)
 
