@@ -44,8 +44,8 @@ test: $(READY) $(ROBOT)/.ready ## Run every test, the end-to-end one included
 	@ROLLCALL_EDGE_PYTHON=$(CURDIR)/$(ROBOT)/bin/python $(BIN)/python -m pytest --numprocesses 2 --dist loadfile \
 		--no-loadscope-reorder # which would keep long files of few tests for the end
 
-test-kills: $(READY) ## Kill a fine-tuning at 20 moments, and say what that cost
-	@ROLLCALL_TEST_KILLS=20 $(BIN)/python -m pytest -s tests/components/fine_tune_model/test_killed.py
+test-kills: $(READY) ## Kill an extraction and a fine-tuning at 20 moments each, and say what that cost
+	@ROLLCALL_TEST_KILLS=20 $(BIN)/python -m pytest -s tests/components/*/test_killed.py
 
 test-retraining: $(READY) ## Run a schedule here: nothing changed, one new person, one person forgotten
 	@ROLLCALL_TEST_RETRAINING=1 $(BIN)/python -m pytest tests/end_to_end/test_retraining.py

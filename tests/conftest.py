@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ settings.load_profile("rollcall")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TODAY = date(2025, 6, 15)
+KILLS = int(os.environ.get("ROLLCALL_TEST_KILLS", "3"))
+"""Few here; `make test-kills` makes twenty of them."""
 
 
 @dataclass

@@ -16,12 +16,11 @@ import pytest
 from components.artifacts import digests_of
 from components.contracts import CLIP_QUALITY_FILE, EXTRACT_FILE, FRAMES_FILE, REJECTS_FILE
 from components.ingest_videos.ingest import ingest
-from tests.conftest import TODAY, Cohort
+from tests.conftest import KILLS, TODAY, Cohort
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-KILLS = 20
 LONGEST_S = 60.0
 
 EXTRACT = """
@@ -72,7 +71,7 @@ def kill_after(process: subprocess.Popen[bytes], seconds: float) -> None:
     assert not alive
 
 
-def test_killed_twenty_times_it_is_whole_or_not_there_and_a_rerun_gives_the_same_bytes(
+def test_however_often_it_is_killed_it_is_whole_or_not_there_and_a_rerun_gives_the_same_bytes(
     clips: Path, tmp_path: Path
 ) -> None:
     began = time.monotonic()

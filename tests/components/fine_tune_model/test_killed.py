@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 
 import pytest
 
+from tests.conftest import KILLS
 from tests.kills import ANY_TIME, CHECKPOINT, CHECKPOINT_EVERY, OUTPUT, Attempt, count_lost
-
-KILLS = int(os.environ.get("ROLLCALL_TEST_KILLS", "3"))
-"""Few here; `make test-kills` makes twenty of them."""
 
 
 @pytest.fixture(scope="module")
