@@ -30,6 +30,10 @@ class Split(enum.StrEnum):
     """Taken out of training or calibration, as it is nearly the same as a frame of another side."""
 
 
+SIDES: Final = (Split.TRAIN, Split.CALIBRATION, Split.TEST)
+"""Those that something is learnt or measured on; the other splits are what is left out."""
+
+
 class Protocol(enum.StrEnum):
     """How frames are asked to be split; `split_dataset.assign` says what each does."""
 

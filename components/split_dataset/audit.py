@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from components.contracts import INDEX, Protocol, Split
+from components.contracts import INDEX, SIDES, Protocol, Split
 from components.errors import LeakError
 from components.model_directory import STRANGER, Classes
 from components.parquet import open_table
 from components.split_dataset.assign import GAP_PARTS
 from components.split_dataset.duplicates import THRESHOLDS
-from components.split_dataset.sides import SIDES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

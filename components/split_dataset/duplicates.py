@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 import numpy as np
 
-from components.contracts import Split
-from components.split_dataset.sides import SIDES, code_of
+from components.contracts import SIDES, Split
+from components.split_dataset.sides import code_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

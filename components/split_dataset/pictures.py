@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import pyarrow as pa
 
-from components.contracts import FRAMES, FRAMES_FILE, PICTURES_FILE, Pictures, Split
+from components.contracts import FRAMES, FRAMES_FILE, PICTURES_FILE, SIDES, Pictures, Split
 from components.errors import ContractError
 from components.parquet import parquet_writer
 from components.split_dataset.gather import locate_clips, row_readers
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SIDES_OF: Final = {
     Pictures.EVALUATION: (Split.CALIBRATION, Split.TEST),
-    Pictures.ALL: (Split.TRAIN, Split.CALIBRATION, Split.TEST),
+    Pictures.ALL: SIDES,
 }
 
 

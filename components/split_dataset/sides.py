@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     Codes = npt.NDArray[np.uint8]
 
-SIDES: Final = (Split.TRAIN, Split.CALIBRATION, Split.TEST)
-"""Those that something is learnt or measured on; the other splits are what is left out."""
 _SPLITS: Final = tuple(Split)
 
 

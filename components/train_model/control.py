@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from components.contracts import Split
+from components.contracts import SIDES, Split
 from components.evaluation.trials import pool
 from components.model_directory import STRANGER
 from components.train_model.dataset import Picked
@@ -40,7 +40,6 @@ all 43 backbones does. A leak scores so far above chance that it is found all th
 DRAWS = 100_000
 """Of permutations: the ten most extreme lie outside of each end of the interval of chance."""
 _LABELS_AT_ONCE = 1 << 20
-_SIDES = (Split.TRAIN, Split.CALIBRATION, Split.TEST)
 
 
 def negative_control(
@@ -61,7 +60,7 @@ def negative_control(
         it. Where nobody is tested, nothing is known, and it has not passed.
     """
     generator = generator_for(seed, backbone, "negative control")
-    known = (dataset.person != STRANGER) & np.isin(sides, _SIDES)
+    known = (dataset.person != STRANGER) & np.isin(sides, SIDES)
     unit = units(dataset.clip_id[known], dataset.index[known], sides[known] == Split.TEST)
     person, role = dataset.person.copy(), dataset.role.copy()
     person[known] = permute(dataset.person[known], unit, sides[known], generator)
@@ -103,10 +102,10 @@ def permute(person: Ints, unit: Ints, sides: Words, generator: np.random.Generat
     are independent of all that was trained on.
     """
     _, first = np.unique(unit, return_index=True)
-    stands = np.zeros((len(first), len(_SIDES)), np.int64)
-    for number, side in enumerate(_SIDES):
+    stands = np.zeros((len(first), len(SIDES)), np.int64)
+    for number, side in enumerate(SIDES):
         stands[unit[sides == side], number] = 1
-    pattern = stands @ (1 << np.arange(len(_SIDES)))
+    pattern = stands @ (1 << np.arange(len(SIDES)))
     label = person[first]
     for each in np.unique(pattern):
         label[pattern == each] = generator.permutation(label[pattern == each])

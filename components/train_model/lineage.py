@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from components.contracts import Split
+from components.contracts import SIDES
 from components.pseudonyms import hide
 
 if TYPE_CHECKING:
@@ -40,8 +40,7 @@ def describe(dataset: Dataset, parameters: dict[str, Any]) -> dict[str, Any]:
         "code_version": version("rollcall"),
         "parameters": parameters,
         "clips": {
-            side: np.unique(dataset.clip_id[dataset.split == side]).tolist()
-            for side in (Split.TRAIN, Split.CALIBRATION, Split.TEST)
+            side: np.unique(dataset.clip_id[dataset.split == side]).tolist() for side in SIDES
         },
         "people": hide(np.unique(dataset.person_id).tolist(), salt),
         "python": platform.python_version(),
